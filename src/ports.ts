@@ -1,0 +1,50 @@
+import type { KeyObject } from 'node:crypto'
+import type { VerificationKey } from './verify/jwk.ts'
+
+/** A proof as the replay store knows it (design: SHA-256 over thumbprint, canonical htu and jti). */
+export interface ReplayKey {
+  /** base64url SHA-256, 43 characters. */
+  readonly digest: string
+  /** RFC 7638 thumbprint of the proof key; the quota is counted per thumbprint. */
+  readonly thumbprint: string
+  /** The `iat` claim, seconds since the epoch. */
+  readonly issuedAt: number
+}
+
+/**
+ * `fresh`: recorded now. `mine`: recorded within the last 2 s by the same request (same owner tag).
+ * `used`: recorded before. `full`: no room and no live entry may go. `quota`: this key holds too many.
+ * `unknown`: the proof could predate what the store remembers. `unavailable`: the store did not answer.
+ */
+export type Claim = 'fresh' | 'mine' | 'used' | 'full' | 'quota' | 'unknown' | 'unavailable'
+
+export interface ReplayStore {
+  /**
+   * Records the key for `ttl` seconds in one atomic step and says how it went. Call it only after every other check
+   * of the proof has held. `owner` names the request; an empty owner never matches.
+   */
+  claim(key: ReplayKey, ttl: number, owner: string): Claim | Promise<Claim>
+}
+
+/** `found` holds one to four keys that fit; `unknown` means the issuer is known not to have such a key. */
+export type KeySearch =
+  | { readonly kind: 'found'; readonly keys: readonly VerificationKey[] }
+  | { readonly kind: 'unknown'; readonly detail: string }
+  | { readonly kind: 'unavailable'; readonly detail: string }
+
+/** The signature keys of one authorization server. */
+export interface KeySource {
+  /** Keys whose `kid` (when given), type, curve, `use` and `alg` fit. May fetch once when the kid is unknown. */
+  find(kid: string | undefined, algorithm: string): KeySearch | Promise<KeySearch>
+  /** Grows each time the set changes; caches of verified signatures carry it in their key. */
+  readonly generation: number
+}
+
+/** A bounded memory where forgetting is harmless. */
+export interface Cache<V> {
+  get(key: string): V | undefined
+  set(key: string, value: V, ttlSeconds?: number): void
+}
+
+/** Imported public keys of DPoP proofs by RFC 7638 thumbprint. */
+export type ProofKeys = Cache<KeyObject>

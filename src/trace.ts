@@ -1,0 +1,21 @@
+/** One comparison a policy made: what was checked, where the rule stands, what was found and what was expected. */
+export interface TraceEntry {
+  readonly check: string
+  /** The clause that asks for the check, for example `RFC 9449 section 4.3 (8)`. */
+  readonly clause: string
+  readonly result: 'pass' | 'fail'
+  /** Never a token, proof, key or certificate: those are shown as nothing or as a hash. */
+  readonly found?: unknown
+  readonly expected?: unknown
+}
+
+/** The comparisons of one decision in the order they were made; read by the log, never by a verifier. */
+export class Trace {
+  readonly entries: TraceEntry[] = []
+
+  /** Records the comparison and returns whether it holds, so a guard is one line. */
+  holds(check: string, clause: string, condition: boolean, found?: unknown, expected?: unknown): boolean {
+    this.entries.push({ check, clause, result: condition ? 'pass' : 'fail', found, expected })
+    return condition
+  }
+}
