@@ -61,7 +61,8 @@ export function readAttributes(wire: CheckRequest, headers: Headers): Result<Att
   if (!method || !TOKEN.test(method)) return deny('request_malformed', 'the method is absent or not a token')
   if (!host || !AUTHORITY.test(host)) return deny('request_malformed', 'the authority is absent or not a single host')
   if (!target?.startsWith('/')) return deny('request_malformed', 'the path is absent or does not start with a slash')
-  if (!TARGET.test(target)) return deny('request_malformed', 'the path holds a fragment, blank, control or non-ASCII byte')
+  if (!TARGET.test(target))
+    return deny('request_malformed', 'the path holds a fragment, blank, control or non-ASCII byte')
 
   const mark = target.indexOf('?')
   return ok({
@@ -99,4 +100,5 @@ function readBody(http: HttpRequest, headers: Headers): Body {
 const readExtensions = (context: AttributeContext): ReadonlyMap<string, string> =>
   new Map(Object.entries(context.contextExtensions ?? {}))
 
-const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')

@@ -16,9 +16,12 @@ export interface Answer {
   readonly retryAfter?: number
 }
 
-const malformed = (description: string) => ({ status: 400, error: 'invalid_request', description, challenge: 'used' }) as const
-const token = (description: string) => ({ status: 401, error: 'invalid_token', description, challenge: 'used' }) as const
-const proof = (description: string) => ({ status: 401, error: 'invalid_dpop_proof', description, challenge: 'dpop' }) as const
+const malformed = (description: string) =>
+  ({ status: 400, error: 'invalid_request', description, challenge: 'used' }) as const
+const token = (description: string) =>
+  ({ status: 401, error: 'invalid_token', description, challenge: 'used' }) as const
+const proof = (description: string) =>
+  ({ status: 401, error: 'invalid_dpop_proof', description, challenge: 'dpop' }) as const
 const unavailable = (description: string, retryAfter: number) =>
   ({ status: 503, error: 'temporarily_unavailable', description, challenge: 'none', retryAfter }) as const
 
@@ -27,17 +30,47 @@ export const answers = {
   request_malformed: malformed('The request is malformed'),
   host_unknown: malformed('The host is not served here'),
   path_not_canonical: malformed('The request path is not in canonical form'),
-  header_too_large: { status: 431, error: 'invalid_request', description: 'A header field is too large', challenge: 'none' },
-  route_unknown: { status: 403, error: 'access_denied', description: 'No access rule covers this request', challenge: 'none' },
-  method_not_allowed: { status: 405, error: 'invalid_request', description: 'The method is not allowed here', challenge: 'none' },
+  header_too_large: {
+    status: 431,
+    error: 'invalid_request',
+    description: 'A header field is too large',
+    challenge: 'none',
+  },
+  route_unknown: {
+    status: 403,
+    error: 'access_denied',
+    description: 'No access rule covers this request',
+    challenge: 'none',
+  },
+  method_not_allowed: {
+    status: 405,
+    error: 'invalid_request',
+    description: 'The method is not allowed here',
+    challenge: 'none',
+  },
   interaction_id_invalid: malformed('The x-fapi-interaction-id is not a UUID'),
 
-  credentials_missing: { status: 401, error: 'invalid_token', description: 'An access token is required', challenge: 'bare' },
+  credentials_missing: {
+    status: 401,
+    error: 'invalid_token',
+    description: 'An access token is required',
+    challenge: 'bare',
+  },
   credentials_malformed: malformed('The Authorization header is malformed'),
-  credentials_repeated: { status: 400, error: 'invalid_request', description: 'More than one way of sending an access token was used', challenge: 'every' },
+  credentials_repeated: {
+    status: 400,
+    error: 'invalid_request',
+    description: 'More than one way of sending an access token was used',
+    challenge: 'every',
+  },
   token_in_query: malformed('The access token must not be sent in the query'),
   token_in_body: malformed('The access token must not be sent in the body'),
-  body_truncated: { status: 413, error: 'invalid_request', description: 'The body is larger than can be checked', challenge: 'none' },
+  body_truncated: {
+    status: 413,
+    error: 'invalid_request',
+    description: 'The body is larger than can be checked',
+    challenge: 'none',
+  },
 
   token_malformed: token('The access token is malformed'),
   token_type_refused: token('The access token is of the wrong type'),
@@ -78,10 +111,26 @@ export const answers = {
   proof_replayed: proof('The DPoP proof has been used before'),
   proof_beside_bearer: malformed('A DPoP proof was sent beside a Bearer token'),
 
-  scope_insufficient: { status: 403, error: 'insufficient_scope', description: 'The access token does not cover this request', challenge: 'used' },
-  client_only_token: { status: 403, error: 'access_denied', description: 'An access token of a user is required', challenge: 'none' },
+  scope_insufficient: {
+    status: 403,
+    error: 'insufficient_scope',
+    description: 'The access token does not cover this request',
+    challenge: 'used',
+  },
+  client_only_token: {
+    status: 403,
+    error: 'access_denied',
+    description: 'An access token of a user is required',
+    challenge: 'none',
+  },
 
-  replay_quota: { status: 429, error: 'too_many_requests', description: 'Too many DPoP proofs from one key', challenge: 'none', retryAfter: 5 },
+  replay_quota: {
+    status: 429,
+    error: 'too_many_requests',
+    description: 'Too many DPoP proofs from one key',
+    challenge: 'none',
+    retryAfter: 5,
+  },
   replay_full: unavailable('Replay protection is at its limit', 5),
   replay_unavailable: unavailable('Replay protection is not available', 1),
   replay_unknown: unavailable('The DPoP proof may have been used before this service started', 10),
@@ -90,7 +139,12 @@ export const answers = {
   overload: unavailable('Too many requests at once', 1),
   draining: unavailable('The service is shutting down', 1),
   starting: unavailable('The service is starting', 1),
-  internal_error: { status: 500, error: 'server_error', description: 'The request could not be checked', challenge: 'none' },
+  internal_error: {
+    status: 500,
+    error: 'server_error',
+    description: 'The request could not be checked',
+    challenge: 'none',
+  },
 } as const satisfies Record<string, Answer>
 
 export type DenyReason = keyof typeof answers

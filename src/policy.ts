@@ -79,6 +79,10 @@ export interface Policy {
 }
 
 /** Gives each policy the same shape, whatever its options and facts are. */
-export const policyKind = <Schema extends z.ZodType, const Needs extends Fact = never, const Yields extends Fact = never>(
+export const policyKind = <
+  Schema extends z.ZodType,
+  const Needs extends Fact = never,
+  const Yields extends Fact = never,
+>(
   kind: PolicyKind<Schema, Needs, Yields>,
 ): PolicyKind<Schema, Needs, Yields> => kind

@@ -1,0 +1,51 @@
+# What one can do here. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+ARCH := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x64)
+NODE_DIR := $(CURDIR)/node_modules/node-linux-$(ARCH)/bin
+export PATH := $(NODE_DIR):$(CURDIR)/node_modules/.bin:$(PATH)
+ARGS ?=
+
+.PHONY: help demo test check lint e2e bench mutants fuzz clean
+
+help: ## list what one can do
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 18
+
+node_modules/.installed: package-lock.json package.json .npmrc
+	@echo "Installing the packages of package-lock.json with npm ci (Node 24 and all tools, about 420 MB on disk, under a minute)."
+	@npm ci --loglevel=error --no-progress
+	@touch $@
+
+demo: node_modules/.installed ## run the main job on a real Envoy; ARGS=--once ends after the table
+	@node demo/run.ts $(ARGS)
+
+test: node_modules/.installed ## all tests: unit, conformance, property, fault, end to end on a real Envoy
+	@mkdir -p .cache
+	@node tools/envoy.ts
+	@vitest run --reporter=default --reporter=json --outputFile.json=.cache/tests.json $(ARGS)
+
+lint: node_modules/.installed ## types, formatting, lint, dead code, generated files
+	@tsc
+	@biome ci --error-on-warnings .
+	@knip
+	@node tools/generated.ts --check
+
+check: lint ## lint and the fast tests
+	@vitest run --project fast $(ARGS)
+
+e2e: node_modules/.installed ## only the tests on a real Envoy
+	@node tools/envoy.ts
+	@vitest run --project e2e $(ARGS)
+
+bench: node_modules/.installed ## CPU time per decision and its ratio to the floor, memory per entry
+	@node --expose-gc bench/run.ts $(ARGS)
+
+mutants: node_modules/.installed ## break the guards listed in test/mutants.json one by one; each must be caught
+	@node tools/mutants.ts $(ARGS)
+
+fuzz: node_modules/.installed ## 100,000 random and mutated tokens, proofs, headers and requests
+	@FUZZ_RUNS=100000 vitest run --project fast test/fuzz $(ARGS)
+
+clean: ## remove what was installed and cached here
+	rm -rf node_modules .cache coverage

@@ -1,0 +1,53 @@
+import { type Denial, deny, ok, type Result } from './denial.ts'
+import type { Evidence } from './policy.ts'
+import { isVerifiedToken, type VerifiedToken } from './verify/access-token.ts'
+import { isVerifiedBinding, type VerifiedBinding } from './verify/binding.ts'
+
+declare const admitted: unique symbol
+
+/** Why a request may pass. Without one of these there is no way to build an allow response. Only `admit` makes them. */
+export type Admission = { readonly [admitted]: true } & (
+  | { readonly kind: 'resource'; readonly token: VerifiedToken; readonly binding: VerifiedBinding }
+  | { readonly kind: 'bearer'; readonly token: VerifiedToken }
+  | { readonly kind: 'open' }
+)
+
+/** What a route demands: a sender-constrained token, any token without `cnf` (compat only), or nothing. */
+export type RouteKind = Admission['kind']
+
+const seals = new WeakSet<object>()
+
+export const isAdmission = (value: unknown): value is Admission =>
+  typeof value === 'object' && value !== null && seals.has(value)
+
+/**
+ * The gate: an admission when the evidence holds all that the kind of route demands. Missing or unsealed evidence at
+ * this point is a fault of ours, because every pipeline is checked at start to yield it.
+ */
+export function admit(kind: RouteKind, { token, binding }: Partial<Evidence>): Result<Admission> {
+  switch (kind) {
+    case 'resource':
+      if (!isVerifiedToken(token)) return missing('a verified token')
+      if (!isVerifiedBinding(binding)) return missing('a verified binding')
+      if (binding.token !== token) return missing('a binding of this very token')
+      return seal({ kind, token, binding })
+    case 'bearer':
+      if (!isVerifiedToken(token)) return missing('a verified token')
+      if (token.cnf !== undefined) return deny('bound_token_as_bearer', 'the token has a cnf claim')
+      return seal({ kind, token })
+    case 'open':
+      return seal({ kind })
+  }
+}
+
+// Distributes over the union so that each member keeps its own shape.
+type Unsealed<A> = A extends unknown ? Omit<A, typeof admitted> : never
+
+function seal(unsealed: Unsealed<Admission>): Result<Admission> {
+  // The one place where an admission comes into being.
+  const admission = Object.freeze(unsealed) as Admission
+  seals.add(admission)
+  return ok(admission)
+}
+
+const missing = (what: string): Denial => deny('internal_error', `the pipeline ended without ${what}`)

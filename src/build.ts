@@ -1,0 +1,50 @@
+import type { Challenges } from './challenge.ts'
+import type { Rules } from './check.ts'
+import type { Config, RouteConfig } from './config.ts'
+import { buildPipeline } from './pipeline.ts'
+import { buildPolicy } from './policies/registry.ts'
+import { challengesOf, type SenderConstraintOptions } from './policies/sender-constraint.ts'
+import type { Policy, Ports } from './policy.ts'
+import { buildRoutes, type Route } from './routes.ts'
+
+/** A checked configuration and the outside world → the rules of one generation. Nothing is shared with the last one. */
+export function buildRules(config: Config, hash: string, ports: Ports): Rules {
+  return {
+    routes: buildRoutes(
+      config.publicOrigins,
+      config.routes.map((route) => buildRoute(route, ports)),
+    ),
+    identity: {
+      headers: new Map(config.identity.headers),
+      token: config.identity.token,
+      proof: config.identity.proof,
+      encoding: config.identity.encoding,
+    },
+    connectionCertificate: config.clientCertificateFrom.source === 'connection',
+    hash,
+  }
+}
+
+function buildRoute(route: RouteConfig, ports: Ports): Route {
+  const setting = { route: route.name, exceptions: new Set<string>(route.exceptions) }
+  const policies: readonly Policy[] = route.policies.map(({ name, options }) =>
+    buildPolicy(name, options, ports, setting),
+  )
+  return {
+    name: route.name,
+    kind: route.kind,
+    hosts: route.hosts && new Set(route.hosts),
+    methods: new Set(route.methods),
+    template: route.template,
+    challenges: challengesFor(route),
+    pipeline: buildPipeline(policies),
+  }
+}
+
+/** What a refused client is told to use: the bindings the route accepts, or Bearer where possession is not asked for. */
+function challengesFor(route: RouteConfig): Challenges {
+  const constraint = route.policies.find(({ name }) => name === 'senderConstraint')
+  if (!constraint) return { dpopAlgorithms: undefined, bearer: route.kind === 'bearer' }
+  // The options were parsed by the very schema this type comes from.
+  return challengesOf(constraint.options as SenderConstraintOptions)
+}

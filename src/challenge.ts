@@ -1,0 +1,52 @@
+import { type Attributes, first } from './attributes.ts'
+import { type Answer, answers, type Denial } from './denial.ts'
+
+/** The authentication schemes a route offers (RFC 9449 section 7.2). */
+export interface Challenges {
+  /** Algorithms for `algs`; undefined when the route takes no DPoP proofs. */
+  readonly dpopAlgorithms: readonly string[] | undefined
+  readonly bearer: boolean
+}
+
+/**
+ * The `WWW-Authenticate` values of a denial, one per field line (ERR-01 … ERR-07). The error stands in the challenge of
+ * the scheme the client used, in all of them when that is ambiguous, in none when it sent no credentials.
+ */
+export function buildChallenges(
+  denial: Denial,
+  offered: Challenges,
+  headers: Attributes['headers'],
+): readonly string[] {
+  const answer: Answer = answers[denial.reason]
+  if (answer.challenge === 'none') return []
+  const error = errorParameters(answer, denial)
+  const used = answer.challenge === 'dpop' ? 'dpop' : schemeUsed(headers)
+  const everywhere = answer.challenge === 'every' || !offers(offered, used)
+  const parameters = (scheme: Scheme): readonly string[] =>
+    answer.challenge !== 'bare' && (everywhere || used === scheme) ? error : []
+
+  const challenges: string[] = []
+  if (offered.dpopAlgorithms)
+    challenges.push(challenge('DPoP', [...parameters('dpop'), `algs="${offered.dpopAlgorithms.join(' ')}"`]))
+  if (offered.bearer) challenges.push(challenge('Bearer', parameters('bearer')))
+  return challenges
+}
+
+type Scheme = 'dpop' | 'bearer'
+
+const offers = (offered: Challenges, scheme: Scheme | undefined): boolean =>
+  (scheme === 'dpop' && offered.dpopAlgorithms !== undefined) || (scheme === 'bearer' && offered.bearer)
+
+function schemeUsed(headers: Attributes['headers']): Scheme | undefined {
+  const scheme = first(headers, 'authorization')?.split(' ', 1)[0]?.toLowerCase()
+  return scheme === 'dpop' || scheme === 'bearer' ? scheme : undefined
+}
+
+/** RFC 6750 section 3: fixed texts of ours and scope values checked at configuration, so nothing needs escaping. */
+function errorParameters(answer: Answer, denial: Denial): readonly string[] {
+  const parameters = [`error="${answer.error}"`, `error_description="${answer.description}"`]
+  return denial.scope ? [...parameters, `scope="${denial.scope.join(' ')}"`] : parameters
+}
+
+const challenge = (scheme: string, parameters: readonly string[]): string =>
+  parameters.length === 0 ? scheme : `${scheme} ${parameters.join(', ')}`

@@ -1,0 +1,161 @@
+import { z } from 'zod'
+import { duration } from './durations.ts'
+import { type PolicyName, policies } from './policies/registry.ts'
+
+const text = z.string().min(1)
+
+/** `host:port`, `[v6]:port` or `unix:/path`. */
+const address = z.string().regex(/^(?:unix:\/.+|(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})$/, {
+  error: 'host:port, [v6]:port or unix:/path',
+})
+
+const listen = z.strictObject({
+  check: address.default('127.0.0.1:9191'),
+  tls: z
+    .strictObject({
+      certificate: text,
+      key: text,
+      clientCa: text.optional(),
+      /** URI or DNS names, or `sha256:` fingerprints, of the Envoys that may ask. */
+      peers: z.array(text).min(1).optional(),
+    })
+    .optional(),
+  insecureCheck: z.boolean().default(false),
+  meshTls: z.boolean().default(false),
+  metrics: address.optional(),
+  admin: address.default('127.0.0.1:9192'),
+})
+
+const publicOrigin = z.union([
+  text,
+  z.strictObject({
+    origin: text,
+    hosts: z.array(text).default([]),
+    pathPrefix: z
+      .string()
+      .regex(/^(?:\/[A-Za-z0-9._~!$&'()*+,=:@-]+)*$/, {
+        error: 'a path like /open-banking, without a slash at its end',
+      })
+      .default(''),
+  }),
+])
+
+const keys = z.union([
+  z.strictObject({ discovery: z.literal(true) }),
+  z.strictObject({ uri: text }),
+  z.strictObject({ file: text }),
+])
+
+const authorizationServer = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: 'a short name of letters, digits, . _ -' })
+    .optional(),
+  issuer: text,
+  audiences: z.array(text).min(1).optional(),
+  keys: keys.default({ discovery: true }),
+  algorithms: z
+    .array(z.enum(['PS256', 'ES256', 'EdDSA', 'Ed25519']))
+    .min(1)
+    .default(['PS256', 'ES256', 'EdDSA', 'Ed25519']),
+  revocation: z.strictObject({ shortLived: duration(1, 3600).prefault('10m') }).prefault({}),
+})
+
+const identityFacts = ['issuer', 'subject', 'clientId', 'scope', 'binding', 'thumbprint', 'acr'] as const
+const headerName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, { error: 'a header name in lower case: letters, digits, -' })
+
+const identity = z.strictObject({
+  headers: z
+    .union([
+      z.array(z.enum(identityFacts)),
+      z.strictObject(Object.fromEntries(identityFacts.map((fact) => [fact, headerName.optional()]))),
+    ])
+    .optional(),
+  token: z.enum(['strip', 'forward']).default('strip'),
+  proof: z.enum(['strip', 'forward']).default('strip'),
+  encoding: z.enum(['plain', 'percent']).default('plain'),
+})
+
+const policyOptions = {
+  fapiHeaders: policies.fapiHeaders.options.optional(),
+  accessToken: policies.accessToken.options.optional(),
+  senderConstraint: policies.senderConstraint.options.optional(),
+  scopes: policies.scopes.options.optional(),
+} satisfies Record<PolicyName, z.ZodType>
+
+const policyNames = ['fapiHeaders', 'accessToken', 'senderConstraint', 'scopes'] as const
+
+const policyEntry = z.union([
+  z.enum(policyNames),
+  z
+    .strictObject(policyOptions)
+    .refine((entry) => Object.keys(entry).length === 1, { error: 'one policy per list item' }),
+])
+
+const method = z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
+/** Exceptions of `profile: compat`; each loosens exactly one check on its route. */
+export const exceptionNames = [
+  'bearerTokens',
+  'rs256',
+  'tokenTypeJwt',
+  'longLivedTokens',
+  'claimMapping',
+  'noRevocation',
+] as const
+
+const route = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: 'a short name of letters, digits, . _ -' })
+    .optional(),
+  hosts: z.array(text).min(1).optional(),
+  methods: z.array(method).min(1).optional(),
+  path: text,
+  open: z.boolean().default(false),
+  kind: z.enum(['resource', 'open', 'bearer']).optional(),
+  exceptions: z.array(z.enum(exceptionNames)).default([]),
+  pipeline: text.optional(),
+  ...policyOptions,
+})
+
+const pipelines = z.record(text, z.array(policyEntry).min(1))
+
+/** The whole file. Every default stands here or in a policy's own options. */
+export const configSchema = z.strictObject({
+  profile: z.enum(['fapi2-security', 'compat']).default('fapi2-security'),
+  listen: listen.prefault({}),
+  publicOrigins: z.array(publicOrigin).min(1),
+  clientCertificateFrom: z.strictObject({ source: z.enum(['connection', 'none']).default('connection') }).prefault({}),
+  authorizationServers: z.array(authorizationServer).min(1),
+  /** Calls to authorization servers: a PEM file of certificate authorities trusted besides the system's. */
+  outbound: z.strictObject({ ca: text.optional() }).prefault({}),
+  stores: z
+    .strictObject({
+      replay: z.enum(['memory']).default('memory'),
+      replayCapacity: z.int().min(1000).max(5_000_000).default(100_000),
+      afterRestart: z.enum(['refuse', 'accept']).default('refuse'),
+    })
+    .prefault({}),
+  replicas: z.int().min(1).max(1000).default(1),
+  limits: z
+    .strictObject({
+      concurrentChecks: z.int().min(1).max(100_000).default(1000),
+      drain: duration(0, 300).prefault('10s'),
+    })
+    .prefault({}),
+  identity: identity.prefault({}),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+  pipelines: pipelines.default({}),
+  defaults: z.strictObject({ pipeline: text.optional() }).prefault({}),
+  routes: z.array(route).min(1),
+  include: z.array(text).default([]),
+})
+
+/** A file named by `include`: routes and pipelines, nothing else. */
+export const includedSchema = z.strictObject({ pipelines: pipelines.default({}), routes: z.array(route).default([]) })
+
+export type ParsedConfig = z.output<typeof configSchema>
+export type ParsedRoute = ParsedConfig['routes'][number]

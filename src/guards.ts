@@ -1,0 +1,21 @@
+import type { Attributes } from './attributes.ts'
+import { type Denial, deny } from './denial.ts'
+
+/**
+ * Headers that would make the upstream see another request than the one we judge (ENV-10), or that only Envoy may
+ * write. Returns the denial, or undefined when there is nothing to say against the request.
+ */
+export function refuseAmbiguous({ headers }: Attributes): Denial | undefined {
+  for (const name of overrides)
+    if (headers.has(name)) return deny('request_malformed', `${name} would change the method behind us`)
+  if (headers.has('x-envoy-auth-failure-mode-allowed'))
+    return deny('request_malformed', 'x-envoy-auth-failure-mode-allowed is for Envoy alone')
+  const named = (headers.get('connection') ?? [])
+    .flatMap((line) => line.toLowerCase().split(','))
+    .map((name) => name.trim())
+  if (named.some((name) => name === 'authorization' || name === 'dpop' || /^x[-_.]/.test(name)))
+    return deny('request_malformed', 'Connection names a header that decisions rest on')
+  return undefined
+}
+
+const overrides = ['x-http-method-override', 'x-http-method', 'x-method-override']

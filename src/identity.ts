@@ -1,0 +1,95 @@
+import type { Admission } from './admission.ts'
+import type { Headers } from './attributes.ts'
+import { deny, ok, type Result } from './denial.ts'
+
+/** Facts that can travel to the upstream. */
+export type IdentityFact = 'issuer' | 'subject' | 'clientId' | 'scope' | 'binding' | 'thumbprint' | 'acr'
+
+/** How identity is passed on (design: section 5). */
+export interface IdentityRules {
+  /** Header name (lower case) by fact; a fact without a name is not passed on. */
+  readonly headers: ReadonlyMap<IdentityFact, string>
+  readonly token: 'strip' | 'forward'
+  readonly proof: 'strip' | 'forward'
+  readonly encoding: 'plain' | 'percent'
+}
+
+/** The header changes of an allowed request. No name stands in both. */
+export interface Identity {
+  readonly set: readonly (readonly [name: string, value: string])[]
+  readonly remove: readonly string[]
+}
+
+/**
+ * Admission → headers for the upstream. A value goes out byte for byte or not at all: one that cannot is a denial
+ * (`claim_unusable`), never an altered name of a person or client.
+ */
+export function identify(admission: Admission, headers: Headers, rules: IdentityRules): Result<Identity> {
+  const set: [string, string][] = []
+  let total = 0
+  for (const [fact, value] of facts(admission)) {
+    const name = rules.headers.get(fact)
+    if (name === undefined || value === undefined) continue
+    const text = rules.encoding === 'percent' ? percent(value) : value
+    if (!usable(text, fact === 'scope' ? 2048 : 1024)) return deny('claim_unusable', `${fact} does not fit a header`)
+    total += text.length
+    set.push([name, text])
+  }
+  if (total > 4096) return deny('claim_unusable', 'the identity headers exceed 4 KiB')
+  return ok({ set, remove: removals(admission, headers, rules, set) })
+}
+
+function facts(admission: Admission): readonly (readonly [IdentityFact, string | undefined])[] {
+  if (admission.kind === 'open') return []
+  const { token } = admission
+  const bound = admission.kind === 'resource' ? admission.binding : undefined
+  return [
+    ['issuer', token.issuer],
+    ['subject', token.subject],
+    ['clientId', token.clientId],
+    ['scope', token.scopes && [...token.scopes].join(' ')],
+    ['binding', bound?.methods.join(' ')],
+    ['thumbprint', bound?.thumbprint],
+    ['acr', token.acr],
+  ]
+}
+
+/**
+ * HDR-16: every client-sent header that any upstream could read as one of ours goes, in each spelling that folds to it.
+ * A name that is set is left out, because a removal would win over the value.
+ */
+function removals(
+  admission: Admission,
+  headers: Headers,
+  rules: IdentityRules,
+  set: readonly (readonly [string, string])[],
+): readonly string[] {
+  const ours = new Set([...rules.headers.values()].map(fold))
+  const spent = new Set<string>()
+  if (admission.kind !== 'open' && rules.token === 'strip') spent.add('authorization')
+  if (admission.kind !== 'open' && rules.proof === 'strip') spent.add('dpop')
+  const names: string[] = []
+  for (const name of headers.keys()) {
+    const folded = fold(name)
+    if (!folded.startsWith('x-authz-') && !ours.has(folded) && !spent.has(name)) continue
+    if (!set.some(([own]) => own === name)) names.push(name)
+  }
+  return names
+}
+
+/** Upstream frameworks read `x_authz_subject`, `x.authz.subject` and `X-Authz-Subject` as one name. */
+const fold = (name: string): string => name.toLowerCase().replaceAll(/[_.]/g, '-')
+
+/** Printable ASCII, no blank at the ends, not empty: anything else would be changed on its way. */
+const usable = (value: string, limit: number): boolean =>
+  value.length <= limit && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)
+
+/** UTF-8 percent-encoding of everything outside printable ASCII, plus `%` itself, so it can be undone. */
+const percent = (value: string): string =>
+  [...Buffer.from(value)]
+    .map((byte, index, all) => {
+      const edge = byte === 0x20 && (index === 0 || index === all.length - 1)
+      const plain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25 && !edge
+      return plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+    })
+    .join('')

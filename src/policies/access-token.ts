@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { type Denial, deny, ok, type Result } from '../denial.ts'
+import { duration } from '../durations.ts'
+import {
+  type AuthorizationServer,
+  type Evaluate,
+  type Ports,
+  policyKind,
+  type RoutedRequest,
+  type Setting,
+} from '../policy.ts'
+import type { KeySearch } from '../ports.ts'
+import {
+  acceptAccessToken,
+  type ClaimRules,
+  type FormRules,
+  isSignedBy,
+  readAccessToken,
+  type UnverifiedToken,
+  type VerifiedToken,
+} from '../verify/access-token.ts'
+import { type Credentials, readCredentials } from '../verify/credentials.ts'
+
+const options = z.strictObject({
+  /** Names of the authorization servers whose tokens are taken; absent: every configured one. */
+  from: z.array(z.string()).min(1).optional(),
+  /** Narrows the server's audiences. */
+  audiences: z.array(z.string().min(1)).min(1).optional(),
+  typ: z.array(z.string().min(1)).min(1).default(['at+jwt']),
+  leeway: duration(0, 60).prefault('5s'),
+  maxLifetime: duration(1, 86_400).prefault('10m'),
+  maxBytes: z.int().min(1024).max(65_536).default(8192),
+})
+
+export type AccessTokenOptions = z.output<typeof options>
+
+/**
+ * JWT access tokens: form, type, issuer, signature, times and audience (RFC 9068 section 4). Not checked here: that the
+ * sender may use it (senderConstraint) and what it allows (scopes).
+ */
+export const accessToken = policyKind({
+  options,
+  needs: [],
+  yields: ['token'],
+  create: (settings: AccessTokenOptions, ports: Ports, setting: Setting): Evaluate<never, 'token'> => {
+    const issuers = trustedIssuers(settings, ports, setting)
+    const form = formRules(settings, setting)
+    return (request) => {
+      const { attributes, trace } = request
+      const credentials = readCredentials(attributes.headers, attributes.query, attributes.body, form.maxBytes)
+      if (!credentials.ok) return credentials
+      const token = readAccessToken(credentials.value.token, form, trace)
+      if (!token.ok) return token
+      const issuer = issuers.get(token.value.issuer)
+      if (!trace.holds('token iss', 'RFC 9068 section 4', issuer !== undefined, token.value.issuer) || !issuer)
+        return deny('token_issuer_unknown', 'iss is not a configured issuer')
+      return verify(request, credentials.value, token.value, issuer, ports)
+    }
+  },
+})
+
+/** One trusted issuer with what its tokens have to satisfy on this route. */
+interface Issuer {
+  readonly server: AuthorizationServer
+  readonly algorithms: readonly string[]
+  readonly claims: ClaimRules
+}
+
+function trustedIssuers(
+  { from, audiences, leeway, maxLifetime }: AccessTokenOptions,
+  { servers }: Ports,
+  { exceptions }: Setting,
+) {
+  const names = from ?? [...servers.keys()]
+  return new Map(
+    names.map((name): readonly [string, Issuer] => {
+      const server = servers.get(name)
+      if (!server) throw new Error(`there is no authorization server named ${name}`)
+      const claims = {
+        server: name,
+        audiences: audiences ?? server.audiences,
+        leeway,
+        maxLifetime: exceptions.has('longLivedTokens') ? undefined : maxLifetime,
+        mapClaims: exceptions.has('claimMapping'),
+      }
+      const algorithms = exceptions.has('rs256') ? [...server.algorithms, 'RS256'] : server.algorithms
+      return [server.issuer, { server, algorithms, claims }]
+    }),
+  )
+}
+
+function formRules({ typ, maxBytes }: AccessTokenOptions, { exceptions }: Setting): FormRules {
+  const untyped = exceptions.has('tokenTypeJwt')
+  const types = typ.map((type) => type.toLowerCase().replace(/^application\//, ''))
+  return { types: untyped ? [...types, 'jwt'] : types, untyped, maxBytes }
+}
+
+type Yield = Result<{ readonly token: VerifiedToken }>
+
+/** Algorithm → key → signature → claims. Waits only when the key source has to fetch. */
+function verify(
+  request: RoutedRequest,
+  credentials: Credentials,
+  token: UnverifiedToken,
+  issuer: Issuer,
+  { signedTokens }: Ports,
+): Yield | Promise<Yield> {
+  const { algorithm } = token.jws
+  if (
+    !request.trace.holds(
+      'token alg',
+      'RFC 8725 section 3.1',
+      issuer.algorithms.includes(algorithm),
+      algorithm,
+      issuer.algorithms,
+    )
+  )
+    return deny('token_algorithm_refused', 'alg is not accepted from this issuer')
+
+  const accept = (): Yield => {
+    const accepted = acceptAccessToken(
+      token,
+      { raw: credentials.token, scheme: credentials.scheme },
+      issuer.claims,
+      request.now,
+      request.trace,
+    )
+    return accepted.ok ? ok({ token: accepted.value }) : accepted
+  }
+  const remembered = cacheKey(credentials.token, issuer.server)
+  if (signedTokens.get(remembered) === true) return accept()
+
+  const judge = (search: KeySearch): Yield => {
+    const denial = judgeSignature(token, search, request)
+    if (denial) return denial
+    const verdict = accept()
+    // Kept only for tokens that are good in every respect, so garbage cannot push good ones out.
+    if (verdict.ok)
+      signedTokens.set(
+        cacheKey(credentials.token, issuer.server),
+        true,
+        Math.min(60, verdict.value.token.expiresAt - request.now),
+      )
+    return verdict
+  }
+  const search = issuer.server.keys.find(token.kid, algorithm)
+  return search instanceof Promise ? search.then(judge) : judge(search)
+}
+
+function judgeSignature(token: UnverifiedToken, search: KeySearch, { trace }: RoutedRequest): Denial | undefined {
+  if (search.kind === 'unavailable') return deny('keys_unavailable', search.detail)
+  if (!trace.holds('token key', 'RFC 9068 section 4', search.kind === 'found') || search.kind !== 'found')
+    return deny('token_key_unknown', search.kind === 'unknown' ? search.detail : '')
+  if (!trace.holds('token signature', 'RFC 9068 section 4', isSignedBy(token, search.keys)))
+    return deny('token_signature_invalid', 'no key of the issuer verifies the signature')
+  return undefined
+}
+
+/** JWT-31: the exact token, its issuer's configured name and the generation of its keys. */
+const cacheKey = (token: string, { name, keys }: AuthorizationServer): string =>
+  `${createHash('sha256').update(token, 'latin1').digest('base64url')}.${keys.generation}.${name}`

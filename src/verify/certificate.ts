@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto'
+import { type Reading, read, unreadable } from './reading.ts'
+
+/** The end-entity certificate a client presented. That it is valid or trusted is not said. */
+export interface ClientCertificate {
+  readonly der: Buffer
+  /** base64url SHA-256 of the DER encoding: `x5t#S256` of RFC 8705 section 3.1. */
+  readonly thumbprint: string
+}
+
+/** Bytes of a percent-encoded PEM; far above any real certificate. */
+const MAX_LENGTH = 16_384
+
+/** Reads the percent-encoded PEM Envoy sends: exactly one certificate, strict base64, one whole DER SEQUENCE. */
+export function readCertificate(encoded: string): Reading<ClientCertificate> {
+  if (encoded.length > MAX_LENGTH) return unreadable('the certificate is too long')
+  let pem: string
+  try {
+    pem = decodeURIComponent(encoded)
+  } catch {
+    return unreadable('the certificate is not percent-encoded text')
+  }
+  const block = PEM.exec(pem)
+  if (!block?.[1]) return unreadable('it is not exactly one PEM certificate')
+  const base64 = block[1].replaceAll(/[\r\n]/g, '')
+  const der = Buffer.from(base64, 'base64')
+  if (der.toString('base64') !== base64) return unreadable('the PEM is not canonical base64')
+  if (!isWholeSequence(der)) return unreadable('the DER is not one whole SEQUENCE')
+  return read({ der, thumbprint: createHash('sha256').update(der).digest('base64url') })
+}
+
+const PEM = /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/
+
+/** Outer tag and definite length agree with the number of bytes, so nothing stands before or behind the certificate. */
+function isWholeSequence(der: Buffer): boolean {
+  if (der.length < 4 || der[0] !== 0x30) return false
+  const length = der[1] ?? 0
+  if (length < 0x80) return der.length === 2 + length
+  const octets = length & 0x7f
+  if (octets < 1 || octets > 3 || der.length < 2 + octets) return false
+  return der.length === 2 + octets + der.readUIntBE(2, octets)
+}

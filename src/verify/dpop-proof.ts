@@ -1,0 +1,187 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { deny, ok, type Result } from '../denial.ts'
+import type { ProofKeys } from '../ports.ts'
+import type { Trace } from '../trace.ts'
+import { type AdmittedJwk, admitJwk, importJwk, type VerificationKey } from './jwk.ts'
+import { fits, type Jws, readJws, verifySignature } from './jws.ts'
+import { type Reading, read } from './reading.ts'
+import { type JsonObject, own } from './strict-json.ts'
+import { normalizeTarget } from './target-uri.ts'
+
+declare const verified: unique symbol
+
+/**
+ * A DPoP proof that holds for this request and this token (RFC 9449 section 4.3), except for two things: that its key
+ * is the one the token is bound to, and that it has not been used before. Only `verifyDpopProof` makes one.
+ */
+export interface VerifiedProof {
+  readonly [verified]: 'DPoP proof'
+  /** RFC 7638 thumbprint of the proof key. */
+  readonly thumbprint: string
+  readonly jti: string
+  /** Seconds since the epoch. */
+  readonly issuedAt: number
+  /** Canonical request URI the proof is for. */
+  readonly target: string
+}
+
+const seals = new WeakSet<object>()
+
+export const isVerifiedProof = (value: unknown): value is VerifiedProof =>
+  typeof value === 'object' && value !== null && seals.has(value)
+
+/** What a route accepts as a proof. Seconds and bytes. */
+export interface ProofRules {
+  /** Accepted `alg` values, with `Ed25519` beside `EdDSA`. */
+  readonly algorithms: readonly string[]
+  readonly maxAge: number
+  readonly futureTolerance: number
+  readonly maxHeaderBytes: number
+}
+
+/** The proof and what it has to fit. */
+export interface ProofInput {
+  /** The `DPoP` field lines; undefined when there are none. */
+  readonly lines: readonly string[] | undefined
+  readonly method: string
+  readonly target: string
+  /** The access token exactly as sent. */
+  readonly token: string
+  readonly rules: ProofRules
+  readonly now: number
+  readonly keys: ProofKeys
+  readonly trace: Trace
+}
+
+const MAX_JTI_LENGTH = 256
+/** Largest believable time, seconds: values in milliseconds stay out of the window anyway, odd numbers here. */
+const MAX_TIME = 2 ** 40
+
+/** Field → header → claims → signature → time, so that the costly step comes after every cheap one (RFC 9449 section 4.3). */
+export function verifyDpopProof(input: ProofInput): Result<VerifiedProof> {
+  const { rules, trace, now } = input
+  const jws = readField(input)
+  if (!jws.ok) return jws
+  const jwk = judgeHeader(jws.value, rules, trace)
+  if (!jwk.ok) return jwk
+  const claims = judgeClaims(jws.value.payload, input)
+  if (!claims.ok) return claims
+
+  const key = keyOf(jwk.value, input.keys)
+  if (!trace.holds('proof key', 'RFC 9449 section 4.2', key.ok) || !key.ok)
+    return deny('proof_key_refused', key.ok ? '' : key.problem)
+  if (!trace.holds('proof signature', 'RFC 9449 section 4.3 (6)', verifySignature(jws.value, key.value)))
+    return deny('proof_signature_invalid', 'the signature does not verify with the key in the proof')
+
+  const timely = judgeTime(jws.value.payload, claims.value.issuedAt, rules, now, trace)
+  if (!timely.ok) return timely
+
+  const proof: Omit<VerifiedProof, typeof verified> = {
+    thumbprint: jwk.value.thumbprint,
+    jti: claims.value.jti,
+    issuedAt: claims.value.issuedAt,
+    target: input.target,
+  }
+  seals.add(Object.freeze(proof))
+  // The seal: everything above has held.
+  return ok(proof as VerifiedProof)
+}
+
+/** RFC 9449 section 4.3 (1, 2): one field, one compact JWS. A comma means that Envoy joined two lines (ENV-01). */
+function readField({ lines, rules, trace }: ProofInput): Result<Jws> {
+  const [line] = lines ?? []
+  if (!trace.holds('proof present', 'RFC 9449 section 7.1', line !== undefined) || line === undefined)
+    return deny('proof_missing', 'there is no DPoP field')
+  const single = lines?.length === 1 && !line.includes(',')
+  if (!trace.holds('one proof', 'RFC 9449 section 4.3 (1)', single, lines?.length, 1))
+    return deny('proof_repeated', 'there is more than one DPoP field')
+  const jws = readJws(line, rules.maxHeaderBytes)
+  if (!trace.holds('proof form', 'RFC 9449 section 4.3 (2)', jws.ok) || !jws.ok)
+    return deny('proof_malformed', jws.ok ? '' : jws.problem)
+  return ok(jws.value)
+}
+
+function judgeHeader({ header, algorithm }: Jws, { algorithms }: ProofRules, trace: Trace): Result<AdmittedJwk> {
+  const type = own(header, 'typ')
+  const typed = typeof type === 'string' && /^(?:application\/)?dpop\+jwt$/i.test(type)
+  if (!trace.holds('proof typ', 'RFC 9449 section 4.3 (4)', typed, type, 'dpop+jwt'))
+    return deny('proof_type_refused', 'typ is not dpop+jwt')
+  if (!trace.holds('proof alg', 'RFC 9449 section 4.3 (5)', algorithms.includes(algorithm), algorithm, algorithms))
+    return deny('proof_algorithm_refused', 'alg is not accepted')
+  const jwk = admitJwk(own(header, 'jwk'), 'proof')
+  if (!trace.holds('proof jwk', 'RFC 9449 section 4.3 (7)', jwk.ok) || !jwk.ok)
+    return deny('proof_key_refused', jwk.ok ? '' : jwk.problem)
+  if (!trace.holds('proof alg fits jwk', 'RFC 8725 section 3.1', fits(algorithm, jwk.value), algorithm, jwk.value.type))
+    return deny('proof_key_refused', 'alg does not fit the key')
+  return ok(jwk.value)
+}
+
+function judgeClaims(claims: JsonObject, input: ProofInput): Result<Pick<VerifiedProof, 'jti' | 'issuedAt'>> {
+  const { trace } = input
+  const [jti, htm, htu, iat, ath] = ['jti', 'htm', 'htu', 'iat', 'ath'].map((name) => own(claims, name))
+  if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_LENGTH)
+    return deny('proof_claims_invalid', 'jti is not a string of 1 to 256 characters')
+  if (!isTime(iat)) return deny('proof_claims_invalid', 'iat is not a time')
+  for (const name of ['exp', 'nbf'])
+    if (Object.hasOwn(claims, name) && !isTime(claims[name]))
+      return deny('proof_claims_invalid', `${name} is not a time`)
+
+  if (!trace.holds('proof htm', 'RFC 9449 section 4.3 (8)', htm === input.method, htm, input.method))
+    return deny('proof_method_mismatch', 'htm is not the request method')
+  const target = typeof htu === 'string' ? comparable(htu, input.target) : undefined
+  if (!trace.holds('proof htu', 'RFC 9449 section 4.3 (9)', target === input.target, target, input.target))
+    return deny('proof_target_mismatch', 'htu is not the request URI')
+  if (!trace.holds('proof ath', 'RFC 9449 section 4.3 (12)', isHashOf(ath, input.token)))
+    return deny('proof_token_mismatch', 'ath is not the hash of the access token')
+  return ok({ jti, issuedAt: iat })
+}
+
+/** The usual case costs one comparison: the client wrote the target as it stands. */
+function comparable(htu: string, target: string): string | undefined {
+  if (htu === target) return htu
+  const normal = normalizeTarget(htu)
+  return normal.ok ? normal.value : undefined
+}
+
+/** base64url SHA-256 over the token exactly as sent (RFC 9449 section 4.2), compared in constant time. */
+function isHashOf(ath: unknown, token: string): boolean {
+  const expected = createHash('sha256').update(token, 'latin1').digest('base64url')
+  return typeof ath === 'string' && sameText(ath, expected)
+}
+
+/** Compares two texts of ASCII without telling by time where they differ. */
+export const sameText = (left: string, right: string): boolean =>
+  left.length === right.length && timingSafeEqual(Buffer.from(left, 'latin1'), Buffer.from(right, 'latin1'))
+
+/** The imported key, from memory when this thumbprint was imported before: equal thumbprints are equal keys (RFC 7638). */
+function keyOf(jwk: AdmittedJwk, keys: ProofKeys): Reading<VerificationKey> {
+  const known = keys.get(jwk.thumbprint)
+  if (known) return read({ key: known, type: jwk.type, kid: jwk.kid, alg: jwk.alg, thumbprint: jwk.thumbprint })
+  const imported = importJwk(jwk)
+  if (imported.ok) keys.set(jwk.thumbprint, imported.value.key)
+  return imported
+}
+
+function judgeTime(claims: JsonObject, iat: number, rules: ProofRules, now: number, trace: Trace): Result<undefined> {
+  const [exp, nbf] = [own(claims, 'exp'), own(claims, 'nbf')]
+  const age = now - iat
+  const timely = age <= rules.maxAge && age >= -rules.futureTolerance
+  if (
+    !trace.holds(
+      'proof iat',
+      'RFC 9449 section 4.3 (11)',
+      timely,
+      iat,
+      `${now} −${rules.maxAge}/+${rules.futureTolerance}`,
+    )
+  )
+    return deny('proof_expired', `iat is ${Math.round(age)} s old`)
+  if (!trace.holds('proof exp', 'RFC 7519 section 4.1.4', exp === undefined || now < Number(exp), exp))
+    return deny('proof_expired', 'exp has passed')
+  const begun = nbf === undefined || now >= Number(nbf) - rules.futureTolerance
+  if (!trace.holds('proof nbf', 'RFC 7519 section 4.1.5', begun, nbf))
+    return deny('proof_expired', 'nbf is in the future')
+  return ok(undefined)
+}
+
+const isTime = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= MAX_TIME

@@ -1,0 +1,115 @@
+import { type Reading, read, unreadable } from './reading.ts'
+
+/** A JSON object as received. Read members through `own`: a name may be `__proto__` or `toString`. */
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/** An own member, undefined when absent. */
+export const own = (object: JsonObject, name: string): unknown =>
+  Object.hasOwn(object, name) ? object[name] : undefined
+
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const MAX_DEPTH = 16
+const MAX_MEMBERS = 256
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * Reads one JSON object strictly (RFC 8259, RFC 7519 section 4): valid UTF-8 without byte-order mark, no member name
+ * twice in one object, at most 16 levels and 256 members and elements, every number finite.
+ */
+export function readJsonObject(bytes: Uint8Array): Reading<JsonObject> {
+  let text: string
+  try {
+    text = utf8.decode(bytes)
+  } catch {
+    return unreadable('it is not valid UTF-8')
+  }
+  if (text.charCodeAt(0) === 0xfeff) return unreadable('it starts with a byte-order mark')
+
+  // Before JSON.parse: its limits also bound what the parser can be made to do.
+  const problem = scan(text)
+  if (problem) return unreadable(problem)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return unreadable('it is not JSON')
+  }
+  return isObject(value) ? read(value) : unreadable('it is not a JSON object')
+}
+
+/** One pass over the text: depth, size, member names, number range. Whether it is JSON at all is JSON.parse's verdict. */
+function scan(text: string): string | undefined {
+  const names: (Set<string> | undefined)[] = []
+  let members = 0
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text.charCodeAt(at)
+    if (character === QUOTE) {
+      const end = endOfString(text, at)
+      if (end < 0) return 'a string does not end'
+      const set = names.at(-1)
+      if (set && isName(text, end)) {
+        const name = unquote(text.slice(at, end + 1))
+        if (name === undefined) return 'a member name is not well-formed'
+        if (set.has(name)) return 'a member name is repeated'
+        set.add(name)
+      }
+      at = end
+    } else if (character === OPEN_OBJECT || character === OPEN_ARRAY) {
+      names.push(character === OPEN_OBJECT ? new Set() : undefined)
+      if (names.length > MAX_DEPTH) return 'it is nested too deeply'
+      members += 1
+    } else if (character === CLOSE_OBJECT || character === CLOSE_ARRAY) {
+      names.pop()
+    } else if (character === COMMA) {
+      members += 1
+    } else if (character === MINUS || (character >= ZERO && character <= NINE)) {
+      const end = endOfNumber(text, at)
+      if (!Number.isFinite(Number(text.slice(at, end)))) return 'a number is out of range'
+      at = end - 1
+    }
+    if (members > MAX_MEMBERS) return 'it has too many members'
+  }
+  return undefined
+}
+
+const [QUOTE, BACKSLASH, COMMA, COLON, MINUS, ZERO, NINE] = [34, 92, 44, 58, 45, 48, 57]
+const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [123, 125, 91, 93]
+
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at += 1) {
+    const character = text.charCodeAt(at)
+    if (character === BACKSLASH) at += 1
+    else if (character === QUOTE) return at
+  }
+  return -1
+}
+
+/** A string is a member name when a colon follows it. */
+function isName(text: string, end: number): boolean {
+  let at = end + 1
+  while (at < text.length && WHITESPACE.has(text.charCodeAt(at))) at += 1
+  return text.charCodeAt(at) === COLON
+}
+
+const WHITESPACE = new Set([32, 9, 10, 13])
+
+/** Two spellings of one name are one name: `"su\u0062"` is `"sub"`. */
+function unquote(quoted: string): string | undefined {
+  if (!quoted.includes('\\')) return quoted.slice(1, -1)
+  try {
+    return String(JSON.parse(quoted))
+  } catch {
+    return undefined
+  }
+}
+
+function endOfNumber(text: string, start: number): number {
+  let at = start
+  while (at < text.length && NUMBER.has(text.charCodeAt(at))) at += 1
+  return at
+}
+
+const NUMBER = new Set([...'0123456789+-.eE'].map((character) => character.charCodeAt(0)))
