@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { jsonSchema } from './config-json-schema.ts'
 import { nearest, type Problem } from './problems.ts'
 
 type Issue = z.core.$ZodIssue
@@ -13,7 +14,7 @@ function describeIssue(issue: Issue, base: readonly (string | number)[], documen
     case 'unrecognized_keys':
       return issue.keys.map((key) => ({
         path: [...path, key],
-        message: `unknown key "${key}"${hint(key, knownKeys(issue))}`,
+        message: `unknown key "${key}"${hint(key, knownKeys(path))}`,
       }))
     case 'invalid_union': {
       // The branch that fits best explains best.
@@ -51,10 +52,34 @@ const hint = (name: string, known: readonly string[]): string => {
   return known.length > 0 && known.length <= 24 ? `; known are ${known.join(', ')}` : ''
 }
 
-/** zod does not say which keys an object knows; the shape travels with the instance that refused. */
-function knownKeys(issue: Issue): readonly string[] {
-  const shape: unknown = (issue as { inst?: { _zod?: { def?: { shape?: unknown } } } }).inst?._zod?.def?.shape
-  return typeof shape === 'object' && shape !== null ? Object.keys(shape) : []
+/** zod does not say which keys an object knows; the JSON Schema made from it does. */
+function knownKeys(path: readonly (string | number)[]): readonly string[] {
+  let nodes: readonly unknown[] = [jsonSchema()]
+  for (const key of path) nodes = nodes.flatMap(branches).flatMap((node) => step(node, key))
+  return nodes.flatMap(branches).flatMap((node) => Object.keys(member(node, 'properties') ?? {}))
+}
+
+/** A schema node and the alternatives below it. */
+function branches(node: unknown): readonly unknown[] {
+  const alternatives = ['anyOf', 'oneOf', 'allOf'].flatMap((name) => {
+    const list: unknown = member(node, name)
+    return Array.isArray(list) ? list.flatMap(branches) : []
+  })
+  return [node, ...alternatives]
+}
+
+function step(node: unknown, key: string | number): readonly unknown[] {
+  const found =
+    typeof key === 'number'
+      ? member(node, 'items')
+      : (member(member(node, 'properties'), key) ?? member(node, 'additionalProperties'))
+  return found === undefined ? [] : [found]
+}
+
+const member = (node: unknown, name: string): object | undefined => {
+  if (typeof node !== 'object' || node === null || !Object.hasOwn(node, name)) return undefined
+  const value: unknown = (node as Record<string, unknown>)[name]
+  return typeof value === 'object' && value !== null ? value : undefined
 }
 
 export function valueAt(document: unknown, path: readonly (string | number)[]): unknown {

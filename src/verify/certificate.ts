@@ -31,12 +31,14 @@ export function readCertificate(encoded: string): Reading<ClientCertificate> {
 
 const PEM = /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/
 
-/** Outer tag and definite length agree with the number of bytes, so nothing stands before or behind the certificate. */
+/**
+ * Tag, and length in its shortest form, agree with the number of bytes, so nothing stands behind the certificate
+ * (X.690 section 10.1). What fits into `MAX_LENGTH` needs two length octets at the most.
+ */
 function isWholeSequence(der: Buffer): boolean {
   if (der.length < 4 || der[0] !== 0x30) return false
-  const length = der[1] ?? 0
-  if (length < 0x80) return der.length === 2 + length
-  const octets = length & 0x7f
-  if (octets < 1 || octets > 3 || der.length < 2 + octets) return false
-  return der.length === 2 + octets + der.readUIntBE(2, octets)
+  const [, first = 0] = der
+  if (first < 0x80) return der.length === 2 + first
+  if (first === 0x81) return der.length === 3 + der.readUInt8(2) && der.readUInt8(2) >= 0x80
+  return first === 0x82 && der.length === 4 + der.readUInt16BE(2) && der.readUInt16BE(2) >= 0x100
 }

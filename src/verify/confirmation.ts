@@ -8,6 +8,8 @@ export interface Confirmation {
   readonly jkt: string | undefined
   /** SHA-256 of the DER certificate (RFC 8705 section 3.1). */
   readonly x5tS256: string | undefined
+  /** `jkt` when there is one, else `x5tS256`. */
+  readonly thumbprint: string
 }
 
 /**
@@ -19,6 +21,7 @@ export function readConfirmation(cnf: unknown): Reading<Confirmation> {
   const [jkt, x5tS256] = [own(cnf, 'jkt'), own(cnf, 'x5t#S256')]
   if (jkt !== undefined && !isThumbprint(jkt)) return unreadable('cnf.jkt is not a SHA-256 thumbprint')
   if (x5tS256 !== undefined && !isThumbprint(x5tS256)) return unreadable('cnf.x5t#S256 is not a SHA-256 thumbprint')
-  if (jkt === undefined && x5tS256 === undefined) return unreadable('cnf names no method that can be checked')
-  return read({ jkt, x5tS256 })
+  const thumbprint = jkt ?? x5tS256
+  if (thumbprint === undefined) return unreadable('cnf names no method that can be checked')
+  return read({ jkt, x5tS256, thumbprint })
 }

@@ -32,7 +32,7 @@ export const isVerifiedProof = (value: unknown): value is VerifiedProof =>
 
 /** What a route accepts as a proof. Seconds and bytes. */
 export interface ProofRules {
-  /** Accepted `alg` values, with `Ed25519` beside `EdDSA`. */
+  /** Accepted `alg` values, exactly; whoever takes `EdDSA` lists `Ed25519` too (RFC 9864). */
   readonly algorithms: readonly string[]
   readonly maxAge: number
   readonly futureTolerance: number
@@ -66,13 +66,8 @@ export function verifyDpopProof(input: ProofInput): Result<VerifiedProof> {
   if (!jwk.ok) return jwk
   const claims = judgeClaims(jws.value.payload, input)
   if (!claims.ok) return claims
-
-  const key = keyOf(jwk.value, input.keys)
-  if (!trace.holds('proof key', 'RFC 9449 section 4.2', key.ok) || !key.ok)
-    return deny('proof_key_refused', key.ok ? '' : key.problem)
-  if (!trace.holds('proof signature', 'RFC 9449 section 4.3 (6)', verifySignature(jws.value, key.value)))
-    return deny('proof_signature_invalid', 'the signature does not verify with the key in the proof')
-
+  const signed = judgeSignature(jws.value, jwk.value, input)
+  if (!signed.ok) return signed
   const timely = judgeTime(jws.value.payload, claims.value.issuedAt, rules, now, trace)
   if (!timely.ok) return timely
 
@@ -133,7 +128,7 @@ function judgeClaims(claims: JsonObject, input: ProofInput): Result<Pick<Verifie
     return deny('proof_target_mismatch', 'htu is not the request URI')
   if (!trace.holds('proof ath', 'RFC 9449 section 4.3 (12)', isHashOf(ath, input.token)))
     return deny('proof_token_mismatch', 'ath is not the hash of the access token')
-  return ok({ jti, issuedAt: iat })
+  return ok({ jti, issuedAt: Math.floor(iat) })
 }
 
 /** The usual case costs one comparison: the client wrote the target as it stands. */
@@ -144,38 +139,38 @@ function comparable(htu: string, target: string): string | undefined {
 }
 
 /** base64url SHA-256 over the token exactly as sent (RFC 9449 section 4.2), compared in constant time. */
-function isHashOf(ath: unknown, token: string): boolean {
-  const expected = createHash('sha256').update(token, 'latin1').digest('base64url')
-  return typeof ath === 'string' && sameText(ath, expected)
+const isHashOf = (ath: unknown, token: string): boolean =>
+  typeof ath === 'string' && sameText(ath, createHash('sha256').update(token).digest('base64url'))
+
+/** Compares two texts without telling by time where they differ. As UTF-8: every other text has other bytes. */
+export function sameText(left: string, right: string): boolean {
+  const [a, b] = [Buffer.from(left), Buffer.from(right)]
+  return a.length === b.length && timingSafeEqual(a, b)
 }
 
-/** Compares two texts of ASCII without telling by time where they differ. */
-export const sameText = (left: string, right: string): boolean =>
-  left.length === right.length && timingSafeEqual(Buffer.from(left, 'latin1'), Buffer.from(right, 'latin1'))
-
-/** The imported key, from memory when this thumbprint was imported before: equal thumbprints are equal keys (RFC 7638). */
-function keyOf(jwk: AdmittedJwk, keys: ProofKeys): Reading<VerificationKey> {
-  const known = keys.get(jwk.thumbprint)
-  if (known) return read({ key: known, type: jwk.type, kid: jwk.kid, alg: jwk.alg, thumbprint: jwk.thumbprint })
-  const imported = importJwk(jwk)
-  if (imported.ok) keys.set(jwk.thumbprint, imported.value.key)
-  return imported
+/**
+ * RFC 9449 section 4.3 (6). Equal thumbprints are equal keys (RFC 7638), so an imported key is used again; it is kept
+ * only once it has verified a proof, so that garbage displaces none.
+ */
+function judgeSignature(jws: Jws, jwk: AdmittedJwk, { keys, trace }: ProofInput): Result<undefined> {
+  const { thumbprint, type, kid, alg } = jwk
+  const known = keys.get(thumbprint)
+  const key: Reading<VerificationKey> = known ? read({ key: known, type, kid, alg, thumbprint }) : importJwk(jwk)
+  if (!trace.holds('proof key', 'RFC 9449 section 4.2', key.ok) || !key.ok)
+    return deny('proof_key_refused', key.ok ? '' : key.problem)
+  if (!trace.holds('proof signature', 'RFC 9449 section 4.3 (6)', verifySignature(jws, key.value)))
+    return deny('proof_signature_invalid', 'the signature does not verify with the key in the proof')
+  if (!known) keys.set(thumbprint, key.value.key)
+  return ok(undefined)
 }
 
 function judgeTime(claims: JsonObject, iat: number, rules: ProofRules, now: number, trace: Trace): Result<undefined> {
   const [exp, nbf] = [own(claims, 'exp'), own(claims, 'nbf')]
   const age = now - iat
   const timely = age <= rules.maxAge && age >= -rules.futureTolerance
-  if (
-    !trace.holds(
-      'proof iat',
-      'RFC 9449 section 4.3 (11)',
-      timely,
-      iat,
-      `${now} −${rules.maxAge}/+${rules.futureTolerance}`,
-    )
-  )
-    return deny('proof_expired', `iat is ${Math.round(age)} s old`)
+  const window = [now - rules.maxAge, now + rules.futureTolerance]
+  if (!trace.holds('proof iat', 'RFC 9449 section 4.3 (11)', timely, iat, window))
+    return deny('proof_expired', age > 0 ? `iat is ${Math.ceil(age)} s ago` : `iat is ${Math.ceil(-age)} s ahead`)
   if (!trace.holds('proof exp', 'RFC 7519 section 4.1.4', exp === undefined || now < Number(exp), exp))
     return deny('proof_expired', 'exp has passed')
   const begun = nbf === undefined || now >= Number(nbf) - rules.futureTolerance

@@ -10,16 +10,21 @@ export const own = (object: JsonObject, name: string): unknown =>
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const MAX_DEPTH = 16
-const MAX_MEMBERS = 256
+/** Levels, and members and elements in total. */
+export interface JsonLimits {
+  readonly depth: number
+  readonly members: number
+}
+
+const tokenLimits: JsonLimits = { depth: 16, members: 256 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Reads one JSON object strictly (RFC 8259, RFC 7519 section 4): valid UTF-8 without byte-order mark, no member name
- * twice in one object, at most 16 levels and 256 members and elements, every number finite.
+ * twice in one object, limited depth and size (16 levels and 256 members unless told), every number finite.
  */
-export function readJsonObject(bytes: Uint8Array): Reading<JsonObject> {
+export function readJsonObject(bytes: Uint8Array, limits = tokenLimits): Reading<JsonObject> {
   let text: string
   try {
     text = utf8.decode(bytes)
@@ -29,7 +34,7 @@ export function readJsonObject(bytes: Uint8Array): Reading<JsonObject> {
   if (text.charCodeAt(0) === 0xfeff) return unreadable('it starts with a byte-order mark')
 
   // Before JSON.parse: its limits also bound what the parser can be made to do.
-  const problem = scan(text)
+  const problem = scan(text, limits)
   if (problem) return unreadable(problem)
   let value: unknown
   try {
@@ -41,7 +46,7 @@ export function readJsonObject(bytes: Uint8Array): Reading<JsonObject> {
 }
 
 /** One pass over the text: depth, size, member names, number range. Whether it is JSON at all is JSON.parse's verdict. */
-function scan(text: string): string | undefined {
+function scan(text: string, limits: JsonLimits): string | undefined {
   const names: (Set<string> | undefined)[] = []
   let members = 0
   for (let at = 0; at < text.length; at += 1) {
@@ -59,7 +64,7 @@ function scan(text: string): string | undefined {
       at = end
     } else if (character === OPEN_OBJECT || character === OPEN_ARRAY) {
       names.push(character === OPEN_OBJECT ? new Set() : undefined)
-      if (names.length > MAX_DEPTH) return 'it is nested too deeply'
+      if (names.length > limits.depth) return 'it is nested too deeply'
       members += 1
     } else if (character === CLOSE_OBJECT || character === CLOSE_ARRAY) {
       names.pop()
@@ -70,7 +75,7 @@ function scan(text: string): string | undefined {
       if (!Number.isFinite(Number(text.slice(at, end)))) return 'a number is out of range'
       at = end - 1
     }
-    if (members > MAX_MEMBERS) return 'it has too many members'
+    if (members > limits.members) return 'it has too many members'
   }
   return undefined
 }

@@ -9,12 +9,12 @@ const MAX_LENGTH = 2048
  */
 export function normalizeTarget(uri: string): Reading<string> {
   if (uri.length > MAX_LENGTH) return unreadable('the URI is too long')
+  if (BROKEN_TRIPLET.test(uri)) return unreadable('a percent sign does not start a triplet')
   const parts = URI.exec(uri)
   if (!parts) return unreadable('it is not an absolute https URI')
   const [, host = '', port = '', path = ''] = parts
   const number = port.replace(/^0+(?=[0-9])/, '')
   if (number !== '' && Number(number) > 65_535) return unreadable('the port is out of range')
-  if (BROKEN_TRIPLET.test(path)) return unreadable('a percent sign does not start a triplet')
   const authority = number === '' || number === '443' ? host.toLowerCase() : `${host.toLowerCase()}:${number}`
   return read(`https://${authority}${normalizePath(path)}`)
 }
@@ -30,7 +30,7 @@ const BROKEN_TRIPLET = /%(?![0-9A-Fa-f]{2})/
 
 /** A public origin as configured: `https://host[:port]`, nothing behind it. */
 export function normalizeOrigin(origin: string): Reading<string> {
-  if (!/^[Hh][Tt][Tt][Pp][Ss]:\/\/[^/?#@]+\/?$/.test(origin)) return unreadable('it is not https://host[:port]')
+  if (!/^[Hh][Tt][Tt][Pp][Ss]:\/\/[^/?#]+$/.test(origin)) return unreadable('it is not https://host[:port]')
   const target = normalizeTarget(origin)
   return target.ok ? read(target.value.slice(0, -1)) : target
 }

@@ -1,0 +1,107 @@
+import type { Command } from 'commander'
+import { stringify } from 'yaml'
+import type { Config, RouteConfig } from '../config.ts'
+import { jsonSchema } from '../config-json-schema.ts'
+import { headerRules } from '../envoy-header-rules.ts'
+import { loadConfig } from '../io/config-file.ts'
+import type { Terminal } from './main.ts'
+import { spellProblems } from './problems.ts'
+
+interface Json {
+  readonly json?: boolean
+}
+
+/** `config check | expand | schema | headers`. */
+export function registerConfig(program: Command, terminal: Terminal): void {
+  const config = program.command('config').description('check, expand and describe configurations')
+  const onFile = (name: string, description: string, show: (config: Config, options: Json) => string): void => {
+    config
+      .command(`${name} <file>`)
+      .description(description)
+      .option('--json', 'machine-readable output')
+      .addHelpText('after', `\nExample:\n  envoy-fapi config ${name} envoy-fapi.yaml`)
+      .action((file: string, options: Json) => withConfig(file, options, terminal, show))
+  }
+  onFile('check', 'list every problem, or what each route demands', showCheck)
+  onFile('expand', 'print what defaults and pipelines expand to', showExpanded)
+  onFile('headers', "print the Envoy settings for this configuration's identity headers", showHeaders)
+  config
+    .command('schema')
+    .description('print the JSON Schema of the configuration, for editors')
+    .action(() => terminal.out(`${JSON.stringify(jsonSchema(), undefined, 2)}\n`))
+}
+
+function withConfig(
+  file: string,
+  options: Json,
+  terminal: Terminal,
+  show: (config: Config, options: Json) => string,
+): void {
+  const loaded = loadConfig(file, terminal.environment)
+  if (loaded.ok) {
+    terminal.out(show(loaded.config, options))
+    return
+  }
+  if (options.json) terminal.out(`${JSON.stringify({ ok: false, problems: loaded.problems })}\n`)
+  else terminal.err(spellProblems(loaded.problems))
+  terminal.exit(2)
+}
+
+function showCheck(config: Config, { json }: Json): string {
+  const routes = config.routes.map(summarize)
+  const notes = [
+    ...(config.profile === 'compat' ? ['profile compat: this is not FAPI 2.0'] : []),
+    ...config.routes
+      .filter(({ kind }) => kind === 'open')
+      .map(({ name }) => `route ${name} is open: nothing is checked`),
+    ...config.routes.flatMap(({ name, exceptions }) =>
+      exceptions.map((one) => `route ${name} makes an exception: ${one}`),
+    ),
+    ...(config.stores.afterRestart === 'accept'
+      ? ['stores.afterRestart accept: a proof used before a restart may pass again']
+      : []),
+  ]
+  if (json) return `${JSON.stringify({ ok: true, profile: config.profile, routes, notes })}\n`
+  const width = Math.max(...routes.map(({ name }) => name.length))
+  const lines = routes.map(
+    ({ name, kind, methods, path, policies }) =>
+      `${name.padEnd(width)}  ${kind.padEnd(8)}  ${methods.join(',')} ${path}  ${policies.join(' → ') || '–'}\n`,
+  )
+  return `${lines.join('')}${notes.map((note) => `note: ${note}\n`).join('')}fine: ${routes.length} ${routes.length === 1 ? 'route' : 'routes'}, profile ${config.profile}\n`
+}
+
+const summarize = ({ name, kind, methods, path, policies }: RouteConfig) => ({
+  name,
+  kind,
+  methods,
+  path,
+  policies: policies.map((policy) => policy.name),
+})
+
+function showExpanded(config: Config, { json }: Json): string {
+  const { identity, routes, ...rest } = config
+  const expanded = {
+    ...rest,
+    identity: { ...identity, headers: Object.fromEntries(identity.headers) },
+    // Durations are shown in seconds, as the service uses them.
+    routes: routes.map(({ at: _at, template: _template, policies, ...route }) => ({
+      ...route,
+      policies: policies.map(({ name, options }) => ({ [name]: options })),
+    })),
+  }
+  return json ? `${JSON.stringify(expanded)}\n` : stringify(expanded, { aliasDuplicateObjects: false })
+}
+
+function showHeaders(config: Config, { json }: Json): string {
+  const rules = headerRules(config)
+  if (json) return `${JSON.stringify(rules)}\n`
+  const listed = {
+    decoder_header_mutation_rules: {
+      disallow_all: true,
+      allow_expression: { regex: rules.allowExpression },
+      disallow_is_error: true,
+    },
+    early_header_mutation: { remove_on_match: { key_matcher: { safe_regex: { regex: rules.earlyStrip } } } },
+  }
+  return `# For the ext_authz filter and the early header mutation in front of it.\n${stringify(listed, { lineWidth: 0 })}`
+}

@@ -1,0 +1,42 @@
+import { Command } from 'commander'
+import { productVersion } from '../io/http.ts'
+import { registerConfig } from './config.ts'
+import { registerMint } from './mint.ts'
+import { registerServe } from './serve.ts'
+
+/** What a command needs from the process around it. */
+export interface Terminal {
+  readonly out: (text: string) => void
+  readonly err: (text: string) => void
+  readonly environment: NodeJS.ProcessEnv
+  /** Sets the exit code: 0 fine, 1 findings, 2 usage or configuration, 3 our own fault. */
+  readonly exit: (code: number) => void
+}
+
+/** The command line. */
+export function buildProgram(terminal: Terminal): Command {
+  const program = new Command('envoy-fapi')
+    .description('External authorization service that makes Envoy enforce FAPI 2.0')
+    .version(productVersion())
+    .showSuggestionAfterError()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .exitOverride()
+  registerServe(program, terminal)
+  registerConfig(program, terminal)
+  registerMint(program, terminal)
+  return program
+}
+
+/** Runs one command line; resolves when the command has ended. Usage errors end with 2, bugs with 3. */
+export async function run(argv: readonly string[], terminal: Terminal): Promise<void> {
+  try {
+    await buildProgram(terminal).parseAsync([...argv], { from: 'user' })
+  } catch (error) {
+    const { code, exitCode } = error as { readonly code?: unknown; readonly exitCode?: unknown }
+    if (typeof code === 'string' && code.startsWith('commander.')) terminal.exit(exitCode === 0 ? 0 : 2)
+    else {
+      terminal.err(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+      terminal.exit(3)
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { Command } from 'commander'
+import { loadConfig } from '../io/config-file.ts'
+import { startService } from '../service.ts'
+import type { Terminal } from './main.ts'
+import { spellProblems } from './problems.ts'
+
+/** `serve --config FILE`: runs until SIGTERM or SIGINT, then drains. */
+export function registerServe(program: Command, terminal: Terminal): void {
+  program
+    .command('serve')
+    .description('run the service')
+    .requiredOption('-c, --config <file>', 'configuration file (YAML)')
+    .addHelpText('after', '\nExample:\n  envoy-fapi serve --config envoy-fapi.yaml')
+    .action(async ({ config: file }: { readonly config: string }) => {
+      const loaded = loadConfig(file, terminal.environment)
+      if (!loaded.ok) {
+        terminal.err(spellProblems(loaded.problems))
+        terminal.exit(2)
+        return
+      }
+      const surroundings = { file, environment: terminal.environment, output: { write: terminal.out } }
+      const service = await startService(surroundings, loaded)
+      if (!service.ok) {
+        terminal.err(`${service.problem}\n`)
+        terminal.exit(2)
+        return
+      }
+      await signal()
+      await service.value.stop()
+    })
+}
+
+/** The first request to stop. A second one ends the process at once, as the system does by default. */
+function signal(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const stop = (): void => {
+    process.off('SIGTERM', stop)
+    process.off('SIGINT', stop)
+    resolve()
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  return promise
+}

@@ -1,0 +1,128 @@
+import type { KeyObject } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { rootCertificates } from 'node:tls'
+import { buildRules } from './build.ts'
+import type { Rules } from './check.ts'
+import type { Config, ServerConfig } from './config.ts'
+import { boundedCache } from './io/caches.ts'
+import { type LoadedConfig, loadConfig } from './io/config-file.ts'
+import { fetchJson } from './io/fetch.ts'
+import { productVersion } from './io/http.ts'
+import { buildKeySource, type KeyEvent, type LiveKeySource } from './io/keys.ts'
+import type { Log } from './io/log.ts'
+import { observeRoutes } from './io/observation.ts'
+import { memoryReplays } from './io/replays.ts'
+import type { Metrics } from './metrics.ts'
+import type { Ports } from './policy.ts'
+
+export type Loaded = Extract<LoadedConfig, { ok: true }>
+
+/** One configuration in force with what belongs to it. Replaced whole. */
+export interface Generation {
+  readonly loaded: Loaded
+  readonly rules: Rules
+  readonly sources: ReadonlyMap<string, LiveKeySource>
+}
+
+/** Seconds; wall clock and monotonic clock. */
+export const wall = (): number => Date.now() / 1000
+export const monotonic = (): number => performance.now() / 1000
+
+/** What outlives a configuration: forgetting used proofs at a reload would let them pass again. */
+export function buildMemory({ stores, routes }: Config) {
+  const tolerances = routes.flatMap(({ policies }) =>
+    policies.map(({ options }) => (options as { dpop?: { futureTolerance?: number } }).dpop?.futureTolerance ?? 0),
+  )
+  return {
+    replays: memoryReplays({
+      capacity: stores.replayCapacity,
+      afterRestart: stores.afterRestart,
+      maxFuture: Math.max(10, ...tolerances),
+      wall,
+      monotonic,
+    }),
+    proofKeys: boundedCache<KeyObject>(10_000, 3600),
+  }
+}
+
+export type Memory = ReturnType<typeof buildMemory>
+/** What stays the same while configurations come and go. */
+export interface World {
+  readonly file: string
+  readonly environment: NodeJS.ProcessEnv
+  readonly memory: Memory
+  readonly metrics: Metrics
+  readonly log: Log
+  readonly observeKeys: (event: KeyEvent) => void
+}
+
+/** Builds everything a configuration needs, aside. Key sources of unchanged servers are kept with what they know. */
+export function buildGeneration(loaded: Loaded, before: Generation | undefined, world: World): Generation {
+  const { memory, metrics, observeKeys: observe } = world
+  const { config } = loaded
+  const ca =
+    config.outbound.ca === undefined ? undefined : [...rootCertificates, readFileSync(config.outbound.ca, 'utf8')]
+  const fetch = (url: string) => fetchJson(url, { ca })
+  const sources = new Map(
+    config.authorizationServers.map((server) => {
+      const kept =
+        before && sameSource(before.loaded.config, config, server) ? before.sources.get(server.name) : undefined
+      return [server.name, kept ?? buildKeySource(server, { fetch, monotonic, observe })] as const
+    }),
+  )
+  const hooks = { hit: () => metrics.tokenCacheHits.inc(), miss: () => metrics.tokenCacheMisses.inc() }
+  const ports: Ports = {
+    servers: new Map(
+      config.authorizationServers.map((server) => [server.name, { ...server, keys: mustGet(sources, server.name) }]),
+    ),
+    replays: memory.replays,
+    proofKeys: memory.proofKeys,
+    // A new one per configuration: what was verified under other rules is verified again.
+    signedTokens: boundedCache<true>(50_000, 60, hooks),
+  }
+  return { loaded, rules: buildRules(config, loaded.hash, ports), sources }
+}
+
+/** A server whose settings and trust did not change; a key file is read again either way. */
+const sameSource = (before: Config, after: Config, server: ServerConfig): boolean =>
+  before.outbound.ca === undefined &&
+  after.outbound.ca === undefined &&
+  before.authorizationServers.some((other) => JSON.stringify(other) === JSON.stringify(server))
+
+function mustGet(sources: ReadonlyMap<string, LiveKeySource>, name: string): LiveKeySource {
+  const source = sources.get(name)
+  if (!source) throw new Error(`there is no key source for ${name}`)
+  return source
+}
+
+/** Reads the configuration again and returns the generation in force afterwards: the new one, or the last good one. */
+export function swap(current: Generation, world: World): Generation {
+  const { file, environment, metrics, log } = world
+  const refused = (problems: unknown): Generation => {
+    metrics.reloads.labels('refused').inc()
+    log.event('error', 'configuration refused, the last good one stays', { problems })
+    return current
+  }
+  try {
+    const loaded = loadConfig(file, environment)
+    if (!loaded.ok) return refused(loaded.problems)
+    const next = buildGeneration(loaded, current, world)
+    const kept = new Set(next.sources.values())
+    for (const source of current.sources.values()) if (!kept.has(source)) source.close()
+    for (const source of next.sources.values()) void source.load()
+    metrics.reloads.labels('applied').inc()
+    observeRoutes(metrics, loaded.config, loaded.hash, productVersion())
+    log.setLevel(loaded.config.log.level)
+    const fixed = JSON.stringify([loaded.config.listen, loaded.config.stores, loaded.config.limits])
+    const running = JSON.stringify([
+      current.loaded.config.listen,
+      current.loaded.config.stores,
+      current.loaded.config.limits,
+    ])
+    if (fixed !== running) log.event('warn', 'changes of listen, stores and limits take effect at the next start')
+    log.event('info', 'configuration applied', { config: loaded.hash.slice(0, 12) })
+    return next
+  } catch (error) {
+    return refused([{ message: error instanceof Error ? error.message : String(error) }])
+  }
+}

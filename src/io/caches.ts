@@ -1,0 +1,29 @@
+import { LRUCache } from 'lru-cache'
+import type { Cache } from '../ports.ts'
+
+/**
+ * A memory of at most `max` entries where forgetting is harmless; entries die after `ttl` seconds at the latest. Never
+ * for replay: evicting a live proof would let it pass again. One imported EC key takes about 1 kB, one flag 200 bytes.
+ */
+export function boundedCache<V extends object | boolean>(
+  max: number,
+  ttl: number,
+  hooks: { readonly hit?: () => void; readonly miss?: () => void } = {},
+): Cache<V> & { readonly size: number } {
+  const cache = new LRUCache<string, V>({ max, ttl: ttl * 1000, ttlResolution: 100 })
+  return {
+    get(key) {
+      const value = cache.get(key)
+      if (value === undefined) hooks.miss?.()
+      else hooks.hit?.()
+      return value
+    },
+    set(key, value, ttlSeconds) {
+      if (ttlSeconds === undefined) cache.set(key, value)
+      else if (ttlSeconds > 0) cache.set(key, value, { ttl: Math.min(ttlSeconds, ttl) * 1000 })
+    },
+    get size() {
+      return cache.size
+    },
+  }
+}

@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { Registry } from 'prom-client'
+import { type Reading, read, unreadable } from '../verify/reading.ts'
+
+/** What `/readyz` says about the service. */
+export interface Status {
+  readonly ready: boolean
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/** The plain HTTP port: `/metrics`, `/healthz`, `/readyz` and nothing else; GET and HEAD only. */
+export interface HttpPort {
+  readonly address: string
+  readonly close: () => Promise<void>
+}
+
+/** Listens on `host:port`. A port that is taken is a problem in words, not an exception. */
+export async function serveHttp(
+  { address, key }: { readonly address: string; readonly key: string },
+  registry: Registry,
+  status: () => Status,
+  beforeScrape: () => void,
+): Promise<Reading<HttpPort>> {
+  const server = createServer({
+    maxHeaderSize: 8192,
+    requestTimeout: 5000,
+    headersTimeout: 5000,
+    keepAliveTimeout: 5000,
+  })
+  server.maxConnections = 64
+  server.on('request', (request, response) => {
+    void answer(
+      request.method ?? '',
+      (request.url ?? '').split('?', 1)[0] ?? '',
+      response,
+      registry,
+      status,
+      beforeScrape,
+    )
+  })
+  server.on('clientError', (_error, socket) => socket.destroy())
+  const listening = await listen(server, address)
+  if (!listening.ok) return unreadable(`${key}: ${listening.problem}`)
+  return read({ address: listening.value, close: () => close(server) })
+}
+
+async function answer(
+  method: string,
+  path: string,
+  response: ServerResponse,
+  registry: Registry,
+  status: () => Status,
+  beforeScrape: () => void,
+): Promise<void> {
+  const send = (code: number, type: string, body: string): void => {
+    response.writeHead(code, { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    response.end(method === 'HEAD' ? undefined : body)
+  }
+  try {
+    if (!['/metrics', '/healthz', '/readyz'].includes(path)) return send(404, 'text/plain', 'not found\n')
+    if (method !== 'GET' && method !== 'HEAD') {
+      response.setHeader('allow', 'GET, HEAD')
+      return send(405, 'text/plain', 'method not allowed\n')
+    }
+    if (path === '/metrics') {
+      beforeScrape()
+      return send(200, registry.contentType, await registry.metrics())
+    }
+    if (path === '/healthz') return send(200, 'application/json', '{"status":"alive"}\n')
+    const { ready, body } = status()
+    send(ready ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`)
+  } catch {
+    response.destroy()
+  }
+}
+
+function listen(server: Server, address: string): Promise<Reading<string>> {
+  const { promise, resolve } = Promise.withResolvers<Reading<string>>()
+  const [, v6, name, port] = /^(?:\[(.+)\]|(.+)):([0-9]+)$/.exec(address) ?? []
+  server.once('error', (error) => resolve(unreadable(describeListenError(error, address))))
+  server.listen(Number(port), v6 ?? name, () => {
+    const bound = server.address()
+    resolve(read(typeof bound === 'object' && bound ? `${v6 ? `[${v6}]` : name}:${bound.port}` : address))
+  })
+  return promise
+}
+
+/** Why an address cannot be listened on, and what to do about it. */
+export function describeListenError(error: Error, address: string): string {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') return `${address} is in use by another process; stop it or choose another port`
+  if (code === 'EACCES') return `this user may not listen on ${address}; choose a port above 1023`
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `${address} is not an address of this machine`
+  return `${address} cannot be listened on (${code ?? error.message})`
+}
+
+function close(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  server.close(() => resolve())
+  server.closeAllConnections()
+  return promise
+}
+
+/** The product's version, from the package file beside `src/` or `dist/`. */
+export function productVersion(): string {
+  for (const base of ['../../package.json', '../../../package.json'])
+    try {
+      const { name, version } = JSON.parse(readFileSync(new URL(base, import.meta.url), 'utf8')) as Record<
+        string,
+        unknown
+      >
+      if (name === 'envoy-fapi' && typeof version === 'string') return version
+    } catch {
+      // Not here; a compiled build lies one directory deeper.
+    }
+  return 'unknown'
+}

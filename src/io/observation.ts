@@ -1,0 +1,65 @@
+import type { DecisionRecord } from '../check.ts'
+import type { Config } from '../config.ts'
+import type { Metrics } from '../metrics.ts'
+import type { KeyEvent } from './keys.ts'
+import type { Log } from './log.ts'
+
+/** Counts and logs each decision. Runs before the answer leaves. */
+export function observeDecision(metrics: Metrics, log: Log): (record: DecisionRecord) => void {
+  const counters = new Map<string, { readonly count: () => void; readonly time: (seconds: number) => void }>()
+  const metersOf = (route: string, decision: string, reason: string) => {
+    const key = `${route} ${decision} ${reason}`
+    const known = counters.get(key)
+    if (known) return known
+    // Labels come from the configuration and the table of reasons, so this map is as small as they are.
+    const checks = metrics.checks.labels(route, decision, reason)
+    const durations = metrics.checkDuration.labels(route, decision)
+    const made = { count: () => checks.inc(), time: (seconds: number) => durations.observe(seconds) }
+    counters.set(key, made)
+    return made
+  }
+  return (record) => {
+    const { decision, occasion, duration } = record
+    const reason = decision.ok ? 'allowed' : decision.reason
+    const meters = metersOf(occasion.route || 'none', decision.ok ? 'allow' : 'deny', reason)
+    meters.count()
+    meters.time(duration)
+    if (/^replay_/.test(reason)) metrics.replayErrors.labels(reason).inc()
+    log.decision(record)
+  }
+}
+
+/** Counts and logs what key sources report. */
+export function observeKeys(metrics: Metrics, log: Log): (event: KeyEvent) => void {
+  const failing = new Set<string>()
+  return (event) => {
+    const { server } = event
+    metrics.jwksFetches.labels(server, event.kind).inc()
+    metrics.dependencyUp.labels(`keys of ${server}`).set(event.kind === 'loaded' ? 1 : 0)
+    if (event.kind === 'failed') {
+      if (!failing.has(server)) log.event('error', 'keys cannot be read', { server, problem: event.problem })
+      failing.add(server)
+      return
+    }
+    if (failing.delete(server)) log.event('info', 'keys can be read again', { server })
+    metrics.jwksKeys.labels(server).set(event.keys)
+    metrics.jwksSkipped.labels(server).set(event.skipped.length)
+    metrics.jwksLeaks.labels(server).set(event.leaked ? 1 : 0)
+    metrics.jwksSuccess.labels(server).setToCurrentTime()
+    if (event.leaked) log.event('error', 'the authorization server publishes private keys', { server })
+    for (const skipped of event.skipped) log.event('warn', 'a key of the set cannot be used', { server, skipped })
+  }
+}
+
+/** Shows which routes enforce and which exceptions are made, and which configuration is in force. */
+export function observeRoutes(metrics: Metrics, config: Config, hash: string, version: string): void {
+  metrics.enforcing.reset()
+  metrics.exceptions.reset()
+  metrics.buildInfo.reset()
+  for (const { name, exceptions } of config.routes) {
+    metrics.enforcing.labels(name).set(1)
+    for (const exception of exceptions) metrics.exceptions.labels(name, exception).set(1)
+  }
+  metrics.buildInfo.labels(version, hash.slice(0, 12)).set(1)
+  metrics.reloadSuccess.setToCurrentTime()
+}

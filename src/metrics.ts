@@ -1,0 +1,65 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** What stands in the table of metrics. */
+export interface MetricDescription {
+  readonly name: string
+  readonly type: string
+  readonly labels: readonly string[]
+  readonly help: string
+}
+
+const prefix = 'envoy_fapi_'
+
+/** Every metric of the service in a registry of its own. No label ever holds a value a client can choose. */
+export function buildMetrics() {
+  const registry = new Registry()
+  const described: MetricDescription[] = []
+  const common = (type: string, name: string, labels: readonly string[], help: string) => {
+    described.push({ name: prefix + name, type, labels, help })
+    return { name: prefix + name, help, labelNames: [...labels], registers: [registry] }
+  }
+  const counter = (name: string, labels: readonly string[], help: string) =>
+    new Counter(common('counter', name, labels, help))
+  const gauge = (name: string, labels: readonly string[], help: string) =>
+    new Gauge(common('gauge', name, labels, help))
+
+  return {
+    registry,
+    describe: (): readonly MetricDescription[] => described,
+    checks: counter('checks_total', ['route', 'decision', 'reason'], 'Decisions by route and reason.'),
+    checkDuration: new Histogram({
+      ...common('histogram', 'check_duration_seconds', ['route', 'decision'], 'Time from the Check to its answer.'),
+      buckets: [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1],
+    }),
+    shed: counter('checks_shed_total', ['reason'], 'Checks refused before they were looked at.'),
+    refusedPeers: counter('peers_refused_total', [], 'Checks from a TLS peer that is not pinned.'),
+    tokenCacheHits: counter('token_cache_hits_total', [], 'Access tokens whose signature was known already.'),
+    tokenCacheMisses: counter('token_cache_misses_total', [], 'Access tokens whose signature had to be verified.'),
+    tokenCacheEntries: gauge('token_cache_entries', [], 'Access tokens remembered.'),
+    jwksFetches: counter(
+      'jwks_fetches_total',
+      ['server', 'result'],
+      'Attempts to read the keys of an authorization server.',
+    ),
+    jwksKeys: gauge('jwks_keys', ['server'], 'Usable keys of an authorization server.'),
+    jwksSkipped: gauge('jwks_skipped_keys', ['server'], 'Keys of the set that cannot be used.'),
+    jwksSuccess: gauge('jwks_last_success_timestamp_seconds', ['server'], 'When the keys were last read.'),
+    jwksLeaks: gauge(
+      'jwks_private_keys_published',
+      ['server'],
+      '1 when the authorization server publishes private keys.',
+    ),
+    replayEntries: gauge('replay_entries', [], 'DPoP proofs remembered.'),
+    replayCapacity: gauge('replay_capacity', [], 'DPoP proofs that can be remembered.'),
+    replayErrors: counter('replay_errors_total', ['claim'], 'Replay claims that were neither fresh nor used.'),
+    dependencyUp: gauge('dependency_up', ['name'], '1 when a dependency answered last time.'),
+    reloads: counter('config_reloads_total', ['result'], 'Configurations read: applied or refused.'),
+    reloadSuccess: gauge('config_last_success_timestamp_seconds', [], 'When a configuration was last applied.'),
+    enforcing: gauge('enforcing', ['route'], '1 when the route enforces.'),
+    exceptions: gauge('exceptions', ['route', 'exception'], '1 for each exception a route makes.'),
+    exceptionsThrown: counter('internal_errors_total', [], 'Checks that ended in an exception of ours and a 500.'),
+    buildInfo: gauge('build_info', ['version', 'config_hash'], 'Version and configuration in force.'),
+  } as const
+}
+
+export type Metrics = ReturnType<typeof buildMetrics>

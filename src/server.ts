@@ -1,0 +1,148 @@
+import {
+  ServerCredentials as Credentials,
+  Server,
+  type ServerCredentials,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js'
+import type { Config } from './config.ts'
+import type { DenyReason } from './denial.ts'
+import { type Health, healthService } from './io/health.ts'
+import { describeListenError } from './io/http.ts'
+import { loadProtos } from './io/protos.ts'
+import { buildTls, type ServerTls } from './io/server-tls.ts'
+import { claimSocket } from './io/socket.ts'
+import { type Reading, read, unreadable } from './verify/reading.ts'
+import type { Call, CheckRequest, CheckResponse } from './wire.ts'
+
+/** What the gRPC shell asks of the service behind it. */
+export interface ServerParts {
+  readonly listen: Config['listen']
+  readonly concurrentChecks: number
+  readonly check: (request: CheckRequest, call: Call) => CheckResponse | Promise<CheckResponse>
+  /** A complete denial for a Check that is not looked at. */
+  readonly refuse: (reason: Extract<DenyReason, 'overload'>) => CheckResponse
+  /** The answer when even `check` failed. */
+  readonly fallback: CheckResponse
+  readonly health: Health
+  readonly observe: (event: 'shed' | 'unpinned' | 'bug', error?: unknown) => void
+}
+
+export interface CheckServer {
+  /** Where it listens, with the real port. */
+  readonly address: string
+  /** Finishes what is under way, then closes; after `grace` seconds whatever is left is cut. */
+  readonly drain: (grace: number) => Promise<void>
+  /** Reads certificate, key and CA again; new connections get them. */
+  readonly reloadTls: () => void
+}
+
+/** The largest body Envoy is told to send in the shipped bootstraps, plus headers, certificate and room. */
+const MAX_MESSAGE_BYTES = 1_048_576
+
+/** The longest a Check may take, milliseconds; Envoy's own limit is usually shorter. */
+const MAX_BUDGET = 1000
+
+/** Starts `Authorization/Check` and `grpc.health.v1` on one address. What cannot be listened on is a problem in words. */
+export async function startServer(parts: ServerParts): Promise<Reading<CheckServer>> {
+  const { listen } = parts
+  const tls = listen.tls && buildTls(listen.tls)
+  if (tls && !tls.ok) return unreadable(`listen.tls: ${tls.problem}`)
+  const socket = listen.check.startsWith('unix:') ? await claimSocket(listen.check.slice('unix:'.length)) : undefined
+  if (socket && !socket.ok) return unreadable(`listen.check: ${socket.problem}`)
+
+  const protos = loadProtos()
+  const server = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_concurrent_streams': Math.max(parts.concurrentChecks, 100),
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 5000,
+    'grpc.max_connection_idle_ms': 3_600_000,
+  })
+  server.addService(protos.authorization, { Check: checkHandler(parts, tls?.value) })
+  server.addService(protos.health, healthService(parts.health))
+
+  const bound = await bind(server, listen.check, tls?.value.credentials ?? Credentials.createInsecure())
+  if (!bound.ok) return unreadable(`listen.check: ${bound.problem}`)
+  socket?.value.share()
+  return read({
+    address: bound.value,
+    drain: (grace) => drain(server, grace),
+    reloadTls: () => tls?.value.reload(),
+  })
+}
+
+type Handler = (call: ServerUnaryCall<CheckRequest, CheckResponse>, done: sendUnaryData<CheckResponse>) => void
+
+/** Counts, identifies, hands over, and answers whatever comes of it. grpc-js does not wait for a handler: nothing may escape. */
+function checkHandler(parts: ServerParts, tls: ServerTls | undefined): Handler {
+  let underWay = 0
+  return (call, done) => {
+    if (underWay >= parts.concurrentChecks) {
+      parts.observe('shed')
+      done(null, parts.refuse('overload'))
+      return
+    }
+    const peer = tls?.pinned ? tls.identify(call.getAuthContext()) : 'local'
+    if (peer === undefined) {
+      parts.observe('unpinned')
+      done({ code: status.PERMISSION_DENIED, details: 'this peer is not pinned' })
+      return
+    }
+    underWay += 1
+    const answer = (response: CheckResponse): void => {
+      underWay -= 1
+      done(null, response)
+    }
+    const fail = (error: unknown): void => {
+      parts.observe('bug', error)
+      answer(parts.fallback)
+    }
+    let response: CheckResponse | Promise<CheckResponse>
+    try {
+      response = parts.check(call.request, { peer, budget: budgetOf(call) })
+    } catch (error) {
+      fail(error)
+      return
+    }
+    if (response instanceof Promise) response.then(answer, fail)
+    else answer(response)
+  }
+}
+
+/** Milliseconds until nobody waits any more: the gRPC deadline, what Envoy says is left, our own limit. */
+function budgetOf(call: ServerUnaryCall<CheckRequest, CheckResponse>): number {
+  const deadline = call.getDeadline()
+  const left = (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now()
+  const [announced] = call.metadata.get('x-envoy-expected-rq-timeout-ms')
+  const expected = typeof announced === 'string' && /^[0-9]{1,7}$/.test(announced) ? Number(announced) : MAX_BUDGET
+  return Math.min(left, expected || MAX_BUDGET, MAX_BUDGET)
+}
+
+async function bind(server: Server, address: string, credentials: ServerCredentials): Promise<Reading<string>> {
+  const { promise, resolve } = Promise.withResolvers<Reading<string>>()
+  server.bindAsync(address, credentials, (error, port) => {
+    if (!error) resolve(read(address.startsWith('unix:') ? address : address.replace(/:[0-9]+$/, `:${port}`)))
+    else resolve(unreadable(describeListenError(asListenError(error), address)))
+  })
+  return await promise
+}
+
+/** grpc-js wraps the system's error in a text; the code stands in it. */
+function asListenError(error: Error): Error {
+  const [code] = /\bE[A-Z]{4,}\b/.exec(error.message) ?? []
+  return code === undefined ? error : Object.assign(new Error(error.message), { code })
+}
+
+async function drain(server: Server, grace: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(() => {
+    server.forceShutdown()
+    resolve()
+  }, grace * 1000)
+  server.tryShutdown(() => resolve())
+  await promise
+  clearTimeout(timer)
+}

@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto'
+import { buildCheck } from './check.ts'
+import type { Config } from './config.ts'
+import { deny } from './denial.ts'
+import {
+  buildGeneration,
+  buildMemory,
+  type Generation,
+  type Loaded,
+  type Memory,
+  monotonic,
+  swap,
+  wall,
+} from './generation.ts'
+import { buildHealth } from './io/health.ts'
+import { type HttpPort, productVersion, serveHttp } from './io/http.ts'
+import type { LiveKeySource } from './io/keys.ts'
+import { buildLog, type LineSink } from './io/log.ts'
+import { observeDecision, observeKeys, observeRoutes } from './io/observation.ts'
+import { watchFiles } from './io/watch.ts'
+import { buildMetrics, type Metrics } from './metrics.ts'
+import { encode, internalErrorResponse } from './response.ts'
+import { startServer } from './server.ts'
+import { type Reading, read, unreadable } from './verify/reading.ts'
+
+/** A running service. */
+export interface Service {
+  readonly addresses: { readonly check: string; readonly http: readonly string[] }
+  /** Stops taking new work, finishes the old, closes everything. */
+  readonly stop: () => Promise<void>
+}
+
+/** What a start needs from the process around it. */
+export interface Surroundings {
+  readonly file: string
+  readonly environment: NodeJS.ProcessEnv
+  readonly output: LineSink
+}
+
+/** Keys are waited for this long before the first readiness, milliseconds. */
+const FIRST_KEYS = 3000
+
+/** Composition root: configuration → io → policies → routes → check → ports. Problems come back as words. */
+export async function startService(surroundings: Surroundings, loaded: Loaded): Promise<Reading<Service>> {
+  const { listen, limits } = loaded.config
+  const metrics = buildMetrics()
+  const log = buildLog(loaded.config.log.level, surroundings.output)
+  const health = buildHealth()
+  const memory = buildMemory(loaded.config)
+  const world = { ...surroundings, memory, metrics, log, observeKeys: observeKeys(metrics, log) }
+  metrics.replayCapacity.set(memory.replays.capacity)
+
+  let current = buildGeneration(loaded, undefined, world)
+  observeRoutes(metrics, loaded.config, loaded.hash, productVersion())
+
+  const check = buildCheck({
+    rules: () => current.rules,
+    now: wall,
+    monotonic,
+    uuid: randomUUID,
+    observe: observeDecision(metrics, log),
+    report: (error, interactionId) => {
+      metrics.exceptionsThrown.inc()
+      log.event('error', 'internal error', {
+        interactionId,
+        error: error instanceof Error ? error.stack : String(error),
+      })
+    },
+    timer,
+  })
+  const server = await startServer({
+    listen,
+    concurrentChecks: limits.concurrentChecks,
+    check,
+    refuse: (reason) => encode(deny(reason, 'too many Checks at once'), { ...nobody, interactionId: randomUUID() }),
+    fallback: internalErrorResponse,
+    health,
+    observe: (event, error) => {
+      if (event === 'shed') metrics.shed.labels('overload').inc()
+      else if (event === 'unpinned') metrics.refusedPeers.inc()
+      else log.event('error', 'internal error', { error: error instanceof Error ? error.stack : String(error) })
+    },
+  })
+  if (!server.ok) return abandon(server.problem, current)
+
+  let phase: 'starting' | 'ready' | 'draining' = 'starting'
+  const status = () => describeStatus(phase, current)
+  const http = await openHttp(current.loaded.config, metrics, memory, status)
+  if (!http.ok) {
+    await server.value.drain(0)
+    return abandon(http.problem, current)
+  }
+
+  const reload = (): void => {
+    server.value.reloadTls()
+    current = swap(current, world)
+  }
+  const watcher = watchFiles(() => current.loaded.files, reload)
+
+  await firstKeys(current.sources)
+  phase = 'ready'
+  health.set(true)
+  const addresses = { check: server.value.address, http: http.value.map(({ address }) => address) }
+  log.event('info', 'ready', { ...addresses, config: loaded.hash.slice(0, 12), version: productVersion() })
+
+  return read({
+    addresses,
+    stop: async () => {
+      phase = 'draining'
+      watcher.close()
+      health.set(false)
+      await server.value.drain(limits.drain)
+      for (const source of current.sources.values()) source.close()
+      for (const port of http.value) await port.close()
+      log.event('info', 'stopped')
+    },
+  })
+}
+
+const nobody = { method: '', headers: new Map(), route: '', challenges: undefined, verified: {} }
+
+async function openHttp(
+  { listen }: Config,
+  metrics: Metrics,
+  memory: Memory,
+  status: () => ReturnType<typeof describeStatus>,
+): Promise<Reading<readonly HttpPort[]>> {
+  const port =
+    listen.metrics === undefined
+      ? { address: listen.admin, key: 'listen.admin' }
+      : { address: listen.metrics, key: 'listen.metrics' }
+  const observed = (): ReturnType<typeof describeStatus> => status()
+  metrics.replayEntries.set(0)
+  const opened = await serveHttp(port, metrics.registry, observed, () => metrics.replayEntries.set(memory.replays.size))
+  return opened.ok ? read([opened.value]) : opened
+}
+
+/** `/readyz`: ready once; afterwards trouble with keys is shown as degraded and answered route by route. */
+function describeStatus(phase: 'starting' | 'ready' | 'draining', { loaded, sources }: Generation) {
+  const { profile, routes, stores } = loaded.config
+  const degraded = [...sources].filter(([, source]) => source.size === 0).map(([name]) => `keys of ${name}`)
+  const exceptions = routes.flatMap(({ name, exceptions: made }) => made.map((exception) => `${name}: ${exception}`))
+  const body = {
+    status: phase,
+    degraded,
+    profile,
+    fapi: profile !== 'compat',
+    enforcing: true,
+    exceptions,
+    openRoutes: routes.filter(({ kind }) => kind === 'open').map(({ name }) => name),
+    afterRestart: stores.afterRestart,
+    config: loaded.hash,
+  }
+  return { ready: phase === 'ready', body }
+}
+
+/** Every key source is tried once, but nobody waits for a slow one longer than `FIRST_KEYS`. */
+async function firstKeys(sources: ReadonlyMap<string, LiveKeySource>): Promise<void> {
+  const limit = timer(FIRST_KEYS)
+  await Promise.race([Promise.all([...sources.values()].map((source) => source.load())), limit.elapsed])
+  limit.cancel()
+}
+
+function timer(milliseconds: number) {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const handle = setTimeout(resolve, milliseconds)
+  return { elapsed: promise, cancel: () => clearTimeout(handle) }
+}
+
+function abandon(problem: string, { sources }: Generation): Reading<never> {
+  for (const source of sources.values()) source.close()
+  return unreadable(problem)
+}
