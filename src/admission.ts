@@ -34,6 +34,7 @@ export function admit(kind: RouteKind, { token, binding }: Partial<Evidence>): R
     case 'bearer':
       if (!isVerifiedToken(token)) return missing('a verified token')
       if (token.cnf !== undefined) return deny('bound_token_as_bearer', 'the token has a cnf claim')
+      if (token.scheme !== 'Bearer') return deny('token_not_dpop_bound', 'the token has no cnf, yet the scheme is DPoP')
       return seal({ kind, token })
     case 'open':
       return seal({ kind })

@@ -1,4 +1,5 @@
 import { deny, ok, type Result } from './denial.ts'
+import { ReadOnlyMap } from './read-only-map.ts'
 import type { AttributeContext, CheckRequest, HttpRequest } from './wire.ts'
 
 /** Header fields by lower-case name, each with its lines in the order they came. Never a plain object (`__proto__`). */
@@ -42,14 +43,19 @@ export function readHeaders(wire: CheckRequest): Headers {
   for (const { key, value, rawValue } of http?.headerMap?.headers ?? []) {
     if (!key) continue
     const text = rawValue && rawValue.length > 0 ? latin1(rawValue) : (value ?? '')
-    const name = key.toLowerCase()
-    const lines = headers.get(name)
-    if (lines) lines.push(text)
-    else headers.set(name, [text])
+    addLine(headers, key, text)
   }
-  if (headers.size > 0) return headers
-  for (const [key, value] of Object.entries(http?.headers ?? {})) headers.set(key.toLowerCase(), [value])
-  return headers
+  if (headers.size === 0) for (const [key, value] of Object.entries(http?.headers ?? {})) addLine(headers, key, value)
+  for (const lines of headers.values()) Object.freeze(lines)
+  return new ReadOnlyMap(headers)
+}
+
+/** No line ever takes the place of another, whatever the spelling of their names. */
+function addLine(headers: Map<string, string[]>, key: string, text: string): void {
+  const name = key.toLowerCase()
+  const lines = headers.get(name)
+  if (lines) lines.push(text)
+  else headers.set(name, [text])
 }
 
 /** CheckRequest → Attributes, or why it cannot be judged (ENV-01 … ENV-07, ENV-15). */
@@ -86,19 +92,20 @@ const AUTHORITY = /^(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1
 /** Printable ASCII without blank and `#`. */
 const TARGET = /^[\x21\x22\x24-\x7e]+$/
 
-/** ENV-13: only bytes that Envoy marked as whole count as a body. */
+/** ENV-13: only bytes that Envoy marked as whole count as a body; it marks every body it sends. */
 function readBody(http: HttpRequest, headers: Headers): Body {
   const bytes = http.rawBody && http.rawBody.length > 0 ? http.rawBody : http.body ? Buffer.from(http.body) : undefined
-  const partial = first(headers, 'x-envoy-auth-partial-body')
-  if (partial === 'true') return { kind: 'truncated' }
-  if (!bytes) return { kind: 'absent' }
+  const partial = headers.get('x-envoy-auth-partial-body')
+  const whole = partial?.length === 1 && partial[0] === 'false'
+  if (!bytes) return partial === undefined || whole ? { kind: 'absent' } : { kind: 'truncated' }
+  if (!whole) return { kind: 'truncated' }
   const announced = first(headers, 'content-length')
   if (announced !== undefined && Number(announced) !== bytes.length) return { kind: 'truncated' }
   return { kind: 'complete', bytes }
 }
 
 const readExtensions = (context: AttributeContext): ReadonlyMap<string, string> =>
-  new Map(Object.entries(context.contextExtensions ?? {}))
+  new ReadOnlyMap(new Map(Object.entries(context.contextExtensions ?? {})))
 
 const latin1 = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')

@@ -1,4 +1,4 @@
-import { type Attributes, first } from './attributes.ts'
+import type { Attributes } from './attributes.ts'
 import { type Answer, answers, type Denial } from './denial.ts'
 
 /** The authentication schemes a route offers (RFC 9449 section 7.2). */
@@ -37,15 +37,18 @@ type Scheme = 'dpop' | 'bearer'
 const offers = (offered: Challenges, scheme: Scheme | undefined): boolean =>
   (scheme === 'dpop' && offered.dpopAlgorithms !== undefined) || (scheme === 'bearer' && offered.bearer)
 
+/** Undefined when it is not clear which: none, an unknown one, several fields (ERR-06). */
 function schemeUsed(headers: Attributes['headers']): Scheme | undefined {
-  const scheme = first(headers, 'authorization')?.split(' ', 1)[0]?.toLowerCase()
+  const [line = '', ...more] = headers.get('authorization') ?? []
+  if (more.length > 0 || line.includes(',')) return undefined
+  const scheme = line.split(' ', 1)[0]?.toLowerCase()
   return scheme === 'dpop' || scheme === 'bearer' ? scheme : undefined
 }
 
-/** RFC 6750 section 3: fixed texts of ours and scope values checked at configuration, so nothing needs escaping. */
+/** RFC 6750 section 3: fixed texts of ours and scope values checked before they got here, so nothing needs escaping. */
 function errorParameters(answer: Answer, denial: Denial): readonly string[] {
   const parameters = [`error="${answer.error}"`, `error_description="${answer.description}"`]
-  return denial.scope ? [...parameters, `scope="${denial.scope.join(' ')}"`] : parameters
+  return denial.scope?.length ? [...parameters, `scope="${denial.scope.join(' ')}"`] : parameters
 }
 
 const challenge = (scheme: string, parameters: readonly string[]): string =>

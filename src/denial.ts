@@ -117,12 +117,6 @@ export const answers = {
     description: 'The access token does not cover this request',
     challenge: 'used',
   },
-  client_only_token: {
-    status: 403,
-    error: 'access_denied',
-    description: 'An access token of a user is required',
-    challenge: 'none',
-  },
 
   replay_quota: {
     status: 429,

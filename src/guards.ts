@@ -6,8 +6,8 @@ import { type Denial, deny } from './denial.ts'
  * write. Returns the denial, or undefined when there is nothing to say against the request.
  */
 export function refuseAmbiguous({ headers }: Attributes): Denial | undefined {
-  for (const name of overrides)
-    if (headers.has(name)) return deny('request_malformed', `${name} would change the method behind us`)
+  for (const name of headers.keys())
+    if (OVERRIDE.test(name)) return deny('request_malformed', 'a header would change the method behind us')
   if (headers.has('x-envoy-auth-failure-mode-allowed'))
     return deny('request_malformed', 'x-envoy-auth-failure-mode-allowed is for Envoy alone')
   const named = (headers.get('connection') ?? [])
@@ -18,4 +18,5 @@ export function refuseAmbiguous({ headers }: Attributes): Denial | undefined {
   return undefined
 }
 
-const overrides = ['x-http-method-override', 'x-http-method', 'x-method-override']
+/** In each spelling an upstream may fold into one of them. */
+const OVERRIDE = /^x[-_.](?:http[-_.]method(?:[-_.]override)?|method[-_.]override)$/

@@ -29,14 +29,20 @@ export function identify(admission: Admission, headers: Headers, rules: Identity
   let total = 0
   for (const [fact, value] of facts(admission)) {
     const name = rules.headers.get(fact)
-    if (name === undefined || value === undefined) continue
+    // An empty value says nothing, and Envoy would send the name all the same.
+    if (name === undefined || !value) continue
     const text = rules.encoding === 'percent' ? percent(value) : value
-    if (!usable(text, fact === 'scope' ? 2048 : 1024)) return deny('claim_unusable', `${fact} does not fit a header`)
+    if (text === undefined || !usable(text, fact === 'scope' ? 2048 : 1024))
+      return deny('claim_unusable', `${fact} does not fit a header`)
     total += text.length
     set.push([name, text])
   }
   if (total > 4096) return deny('claim_unusable', 'the identity headers exceed 4 KiB')
-  return ok({ set, remove: removals(admission, headers, rules, set) })
+  const remove = removals(admission, headers, rules, set)
+  // Envoy is told a closed set of names that may change; one outside it could not be taken away.
+  if (!remove.every((name) => /^[-_.a-z0-9]+$/.test(name)))
+    return deny('request_malformed', 'a header is named like an identity header and cannot be removed')
+  return ok({ set, remove })
 }
 
 function facts(admission: Admission): readonly (readonly [IdentityFact, string | undefined])[] {
@@ -84,12 +90,17 @@ const fold = (name: string): string => name.toLowerCase().replaceAll(/[_.]/g, '-
 const usable = (value: string, limit: number): boolean =>
   value.length <= limit && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)
 
-/** UTF-8 percent-encoding of everything outside printable ASCII, plus `%` itself, so it can be undone. */
-const percent = (value: string): string =>
-  [...Buffer.from(value)]
-    .map((byte, index, all) => {
-      const edge = byte === 0x20 && (index === 0 || index === all.length - 1)
-      const plain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25 && !edge
-      return plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
-    })
-    .join('')
+/**
+ * UTF-8 percent-encoding of everything outside printable ASCII, plus `%` itself, so it can be undone. Undefined for
+ * half a surrogate pair, which has no UTF-8: two names must not become one.
+ */
+const percent = (value: string): string | undefined =>
+  value.isWellFormed()
+    ? [...Buffer.from(value)]
+        .map((byte, index, all) => {
+          const edge = byte === 0x20 && (index === 0 || index === all.length - 1)
+          const plain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25 && !edge
+          return plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+        })
+        .join('')
+    : undefined

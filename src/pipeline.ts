@@ -18,8 +18,15 @@ const genuine: { readonly [F in Fact]: (value: unknown) => boolean } = {
   binding: isVerifiedBinding,
 }
 
+/** Evidence that some request was judged by. It is about that request alone, so none may bring it a second time. */
+const spent = new WeakSet<object>()
+
 export function buildPipeline(policies: readonly Policy[]): Pipeline {
-  return (request) => run(policies, 0, request, {})
+  return (request) => {
+    // Every policy and the answer see the same request, whatever one of them tries.
+    Object.freeze(request.attributes)
+    return run(policies, 0, Object.freeze(request), {})
+  }
 }
 
 function run(
@@ -32,16 +39,27 @@ function run(
   for (const [index, policy] of policies.entries()) {
     if (index < from) continue
     const outcome: unknown = policy.evaluate(request, pick(evidence, policy.needs))
-    if (isThenable(outcome))
-      return Promise.resolve(outcome).then((settled: unknown) => {
-        const next = absorb(policy, evidence, settled)
-        return next.ok ? run(policies, index + 1, request, next.value) : { evidence, denial: next }
-      })
+    if (isThenable(outcome)) return resume(policies, index, request, evidence, outcome)
     const next = absorb(policy, evidence, outcome)
     if (!next.ok) return { evidence, denial: next }
     evidence = next.value
   }
   return { evidence, denial: undefined }
+}
+
+/** Goes on once a policy has answered. Async, so that the promise is ours and not one the policy has prepared. */
+async function resume(
+  policies: readonly Policy[],
+  index: number,
+  request: RoutedRequest,
+  evidence: Partial<Evidence>,
+  outcome: PromiseLike<unknown>,
+): Promise<Passage> {
+  const settled = await outcome
+  const policy = policies[index]
+  if (!policy) throw new Error('the pipeline lost its place')
+  const next = absorb(policy, evidence, settled)
+  return next.ok ? await run(policies, index + 1, request, next.value) : { evidence, denial: next }
 }
 
 /** Only the facts the policy asked for, in an object it cannot change. */
@@ -57,43 +75,77 @@ function pick(evidence: Partial<Evidence>, needs: readonly Fact[]): Evidence {
 
 /**
  * Takes over what a policy returned. The compiler cannot be trusted here: a type-stripped module can return anything,
- * so every member is looked at, and whatever is not exactly what was declared is a fault of ours, never an allow.
+ * so every member is looked at once, and whatever is not exactly what was declared is a fault of ours, never an allow.
  */
 function absorb(policy: Policy, evidence: Partial<Evidence>, outcome: unknown): Result<Partial<Evidence>> {
   if (typeof outcome !== 'object' || outcome === null) return fault(policy, 'returned no result')
-  const result = outcome as { readonly ok?: unknown; readonly value?: unknown }
-  if (result.ok === false) return readDenial(policy, outcome)
-  if (result.ok !== true) return fault(policy, 'returned a result that is neither ok nor a denial')
+  const verdict = member(outcome, 'ok')
+  if (verdict === false) return readDenial(policy, outcome)
+  if (verdict !== true || !hasExactly(outcome, ['ok', 'value']))
+    return fault(policy, 'returned a result that is neither ok nor a denial')
 
-  const { value } = result
+  const value = member(outcome, 'value')
   if (typeof value !== 'object' || value === null) return fault(policy, 'returned ok without its facts')
-  const undeclared = Reflect.ownKeys(value).find((key) => !policy.yields.some((fact) => fact === key))
-  if (undeclared !== undefined) return fault(policy, 'returned a fact it does not declare')
+  if (!hasExactly(value, policy.yields)) return fault(policy, 'returned other facts than it declares')
 
   const facts: Partial<Record<Fact, unknown>> = { ...evidence }
   for (const fact of policy.yields) {
-    const proof: unknown = Object.hasOwn(value, fact) ? (value as Record<string, unknown>)[fact] : undefined
+    const proof = member(value, fact)
     if (!genuine[fact](proof)) return fault(policy, `returned a ${fact} that was not verified`)
     if (facts[fact] !== undefined) return fault(policy, `proved ${fact} a second time`)
+    if (isSpent(proof)) return fault(policy, `returned the ${fact} of another request`)
     facts[fact] = proof
   }
   // Every member has just been found genuine.
   return { ok: true, value: facts as Partial<Evidence> }
 }
 
+/** Whether a pipeline took it before; from now on one has. */
+function isSpent(proof: unknown): boolean {
+  if (typeof proof !== 'object' || proof === null || spent.has(proof)) return true
+  spent.add(proof)
+  return false
+}
+
+/** A plain member of the object itself: neither inherited nor computed, so it cannot be different the next time. */
+const member = (object: object, name: string): unknown => Object.getOwnPropertyDescriptor(object, name)?.value
+
+function hasExactly(object: object, names: readonly string[]): boolean {
+  const keys = Reflect.ownKeys(object)
+  return keys.length === names.length && keys.every((key) => names.some((name) => name === key))
+}
+
 function readDenial(policy: Policy, outcome: object): Denial {
-  const { reason, detail, scope, allow, retryAfter } = outcome as Partial<Denial>
-  if (typeof reason !== 'string' || !Object.hasOwn(answers, reason))
-    return fault(policy, 'denied for an unknown reason')
-  return deny(reason satisfies DenyReason, typeof detail === 'string' ? detail : '', {
-    ...(isTextList(scope) && { scope: [...scope] }),
-    ...(isTextList(allow) && { allow: [...allow] }),
-    ...(Number.isSafeInteger(retryAfter) && { retryAfter: retryAfter as number }),
+  const [reason, detail, retryAfter] = ['reason', 'detail', 'retryAfter'].map((name) => member(outcome, name))
+  if (typeof reason !== 'string' || !isReason(reason)) return fault(policy, 'denied for an unknown reason')
+  const [scope, allow] = [readList(member(outcome, 'scope'), SCOPE), readList(member(outcome, 'allow'), METHOD)]
+  if (!scope || !allow) return fault(policy, 'denied with a list that does not fit a header')
+  return deny(reason, typeof detail === 'string' ? detail : '', {
+    ...(scope.length > 0 && { scope }),
+    ...(allow.length > 0 && { allow }),
+    ...(isDelay(retryAfter) && { retryAfter }),
   })
 }
 
-const isTextList = (value: unknown): value is readonly string[] =>
-  Array.isArray(value) && value.every((item) => typeof item === 'string')
+const isReason = (reason: string): reason is DenyReason => Object.hasOwn(answers, reason)
+
+/** RFC 6749 section 3.3; RFC 9110 section 9.1. Up to 64 of either. */
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/
+const METHOD = /^[A-Z]{1,32}$/
+
+/** A copy of a list of such texts, empty when there is none; undefined when it is anything else. */
+function readList(value: unknown, form: RegExp): readonly string[] | undefined {
+  if (value === undefined) return []
+  if (!Array.isArray(value)) return undefined
+  const { length } = value
+  if (!(length <= 64)) return undefined
+  const items = Array.from({ length }, (_, index): unknown => value[index])
+  return items.every((item): item is string => typeof item === 'string' && form.test(item)) ? items : undefined
+}
+
+/** Seconds, a day at the most. */
+const isDelay = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= 86_400
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'

@@ -6,7 +6,7 @@ import type { Identity } from './identity.ts'
 import type { Allow, CheckResponse, Deny, HeaderOption, Struct } from './wire.ts'
 
 /** An allowed request: why, and what the upstream is told. */
-export interface Allowance {
+interface Allowance {
   readonly ok: true
   readonly admission: Admission
   readonly identity: Identity
@@ -94,11 +94,15 @@ function grpcCode(status: number): Deny['status']['code'] {
   return status === 500 ? 13 : 7
 }
 
-/** Envoy's access log, rate limits and the RBAC lock behind us read this (envoy-wire section 3.6). */
+/**
+ * Envoy's access log, rate limits and the RBAC lock behind us read this. What has no UTF-8 is left out: it would make
+ * the whole answer unreadable, and Envoy can be told to let requests pass then.
+ */
 function metadata(decision: 'allow' | 'deny', reason: string, { route, interactionId, verified }: Occasion): Struct {
   const fields: Record<string, { readonly stringValue: string }> = {}
   const entries = { decision, reason, route, interactionId, ...verified }
-  for (const [key, value] of Object.entries(entries)) if (value) fields[key] = { stringValue: value }
+  for (const [key, value] of Object.entries(entries))
+    if (value !== '' && value?.isWellFormed()) fields[key] = { stringValue: value }
   return { fields }
 }
 

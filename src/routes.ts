@@ -4,6 +4,7 @@ import type { Challenges } from './challenge.ts'
 import { deny, ok, type Result } from './denial.ts'
 import { matchTemplate, type Template } from './path-template.ts'
 import type { Pipeline } from './pipeline.ts'
+import { ReadOnlyMap } from './read-only-map.ts'
 import { canonicalPath } from './verify/target-uri.ts'
 
 /** A configured match and what it demands. */
@@ -58,7 +59,11 @@ export function buildRoutes(origins: readonly PublicOrigin[], routes: readonly R
         const parameters = matchTemplate(route.template, path.value)
         if (!parameters) continue
         if (route.methods.has(attributes.method))
-          return ok({ route, parameters, target: origin.origin + origin.pathPrefix + path.value })
+          return ok({
+            route,
+            parameters: new ReadOnlyMap(parameters),
+            target: origin.origin + origin.pathPrefix + path.value,
+          })
         for (const method of route.methods) allowed.add(method)
       }
       if (allowed.size > 0)

@@ -13,6 +13,11 @@ export interface TraceEntry {
 export class Trace {
   readonly entries: TraceEntry[] = []
 
+  /** Guards ask `holds`, so nobody may put another one in its place. */
+  constructor() {
+    Object.freeze(this)
+  }
+
   /** Records the comparison and returns whether it holds, so a guard is one line. */
   holds(check: string, clause: string, condition: boolean, found?: unknown, expected?: unknown): boolean {
     this.entries.push({ check, clause, result: condition ? 'pass' : 'fail', found, expected })

@@ -14,7 +14,7 @@ export interface AttributeContext {
   readonly tlsSession?: { readonly sni?: string }
 }
 
-export interface Peer {
+interface Peer {
   readonly address?: {
     readonly socketAddress?: { readonly address?: string; readonly portValue?: number }
     readonly pipe?: { readonly path?: string }

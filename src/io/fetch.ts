@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto'
 import { Agent, type RequestOptions, request } from 'node:https'
+import { isIP } from 'node:net'
 import { type Reading, read, unreadable } from '../verify/reading.ts'
 import { type JsonObject, readJsonObject } from '../verify/strict-json.ts'
 
@@ -14,6 +16,8 @@ export type FetchJson = (url: string) => Promise<Reading<JsonObject>>
 
 const DEFAULT_TIMEOUT = 3000
 const DEFAULT_MAX_BYTES = 524_288
+/** Longer than any address of a key set, in characters: some come out of a fetched document. */
+const MAX_URL = 2048
 
 /**
  * GETs one JSON object over https (FAPI 2.0 Security Profile section 5.2.1). The server's certificate and name are
@@ -63,6 +67,7 @@ export function fetchJson(url: string, options: FetchOptions = {}): Promise<Read
 }
 
 function parse(url: string): Reading<URL> {
+  if (url.length > MAX_URL) return unreadable('the URL is too long')
   if (!URL.canParse(url)) return unreadable('the URL cannot be read')
   const target = new URL(url)
   if (target.protocol !== 'https:') return unreadable(`${target.origin}: only https is fetched`)
@@ -74,12 +79,25 @@ function parse(url: string): Reading<URL> {
 const settings = ({ ca }: FetchOptions): RequestOptions => ({
   method: 'GET',
   headers: { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'envoy-fapi' },
-  agent: new Agent({ keepAlive: false, maxSockets: 1 }),
+  agent: new Agent({ keepAlive: false }),
   maxHeaderSize: 16_384,
   minVersion: 'TLSv1.2',
   rejectUnauthorized: true,
+  checkServerIdentity: (host, { raw }) => checkIdentity(host, raw),
   ...(ca && { ca: [...ca] }),
 })
+
+/**
+ * RFC 9525 section 6: the host has to stand among the alternative names, as an address or as a name in which `*` is one
+ * whole label. Node's own check falls back to the common name and takes wildcards for a part of a label.
+ */
+export function checkIdentity(host: string, certificate: Uint8Array): Error | undefined {
+  const presented = new X509Certificate(certificate)
+  const match = isIP(host)
+    ? presented.checkIP(host)
+    : presented.checkHost(host, { subject: 'never', partialWildcards: false })
+  return match === undefined ? new Error('the certificate is not for this host') : undefined
+}
 
 function judgeHead(status: number, type: string | undefined, encoding: string | undefined): string | undefined {
   if (status >= 300 && status < 400) return `it redirects (${status}), and redirects are not followed`

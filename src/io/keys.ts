@@ -8,10 +8,10 @@ import type { FetchJson } from './fetch.ts'
 
 /** A key source with its life: loading, refreshing, closing. */
 export interface LiveKeySource extends KeySource {
-  /** Fetches once now, joining a fetch under way. True when a usable set is there afterwards. */
+  /** Fetches once now, joining a fetch under way. True when that brought a usable set. */
   readonly load: () => Promise<boolean>
   readonly close: () => void
-  /** Usable keys; 0 when there is no set. */
+  /** Usable keys; 0 when there is no set or it is too old. */
   readonly size: number
 }
 
@@ -20,7 +20,12 @@ export interface KeySurroundings {
   readonly fetch: FetchJson
   readonly monotonic: () => number
   readonly observe: (event: KeyEvent) => void
+  /** A timer of this process unless told. */
+  readonly schedule?: Schedule
 }
+
+/** Does the work once after about so many seconds; returns how to call it off. */
+export type Schedule = (seconds: number, work: () => void) => () => void
 
 export type KeyEvent =
   | {
@@ -46,76 +51,97 @@ const MAX_STALE = 86_400
  * never takes away a good set before `MAX_STALE`; a set that changed replaces the old one whole.
  */
 export function buildKeySource(server: ServerConfig, surroundings: KeySurroundings): LiveKeySource {
-  const { monotonic, observe } = surroundings
-  let set: KeySet | undefined
-  let content = ''
-  let generation = 0
-  let succeeded = Number.NEGATIVE_INFINITY
+  const { monotonic, observe, schedule = scheduleTimer } = surroundings
+  const kept = keepSet(server.name, monotonic)
   let attempted = Number.NEGATIVE_INFINITY
   let underWay: Promise<boolean> | undefined
-  let retry: NodeJS.Timeout | undefined
+  let callOff = (): void => undefined
   let closed = false
 
-  const accept = ({ document, text }: Fetched): boolean => {
-    const keys = readKeySet(document)
-    if (!keys.ok) return fail(keys.problem)
-    succeeded = monotonic()
-    if (text !== content) {
-      set = keys.value
-      content = text
-      generation += 1
-    }
-    observe({
-      kind: 'loaded',
-      server: server.name,
-      keys: keys.value.keys.length,
-      skipped: keys.value.skipped,
-      leaked: keys.value.leaked,
-    })
-    return true
-  }
-  const fail = (problem: string): boolean => {
-    observe({ kind: 'failed', server: server.name, problem })
-    if (!set && !closed) retry = setTimeout(() => void load(), RETRY * 1000).unref()
-    return false
+  const take = (fetched: Reading<Fetched>): boolean => {
+    if (closed) return false
+    const keys = fetched.ok ? kept.accept(fetched.value) : fetched
+    const outcome = keys.ok ? loaded(keys.value) : { kind: 'failed' as const, problem: keys.problem }
+    observe({ ...outcome, server: server.name })
+    return keys.ok
   }
   const load = (): Promise<boolean> => {
     if (underWay !== undefined) return underWay
     attempted = monotonic()
     underWay = obtain(server, surroundings.fetch)
-      .then((fetched) => (fetched.ok ? accept(fetched.value) : fail(fetched.problem)))
+      .then(take)
       .finally(() => {
         underWay = undefined
+        // One timer at a time: requests load too, and each of them must not leave another one behind.
+        callOff()
+        if (!closed) callOff = schedule(kept.known ? REFRESH : RETRY, () => void load())
       })
     return underWay
   }
-  const search = (kid: string | undefined, algorithm: string): KeySearch =>
-    set && monotonic() - succeeded <= MAX_STALE
-      ? findKeys(set, kid, algorithm)
-      : { kind: 'unavailable', detail: `no keys of ${server.name} could be fetched` }
-
-  const timer = setInterval(() => void load(), REFRESH * 1000)
-  timer.unref()
   return {
     find(kid, algorithm) {
-      const found = search(kid, algorithm)
+      const found = kept.search(kid, algorithm)
       if (found.kind === 'found') return found
-      if (monotonic() - attempted < (set ? COOLDOWN : RETRY) && underWay === undefined) return found
-      return load().then(() => search(kid, algorithm))
+      if (monotonic() - attempted < (kept.known ? COOLDOWN : RETRY) && underWay === undefined) return found
+      return load().then(() => kept.search(kid, algorithm))
+    },
+    get generation() {
+      return kept.generation
+    },
+    get size() {
+      return kept.size
+    },
+    load,
+    close: () => {
+      closed = true
+      callOff()
+    },
+  }
+}
+
+const loaded = ({ keys, skipped, leaked }: KeySet) => ({ kind: 'loaded' as const, keys: keys.length, skipped, leaked })
+
+/** The last good set and its age. */
+function keepSet(name: string, monotonic: () => number) {
+  let set: KeySet | undefined
+  let content = ''
+  let generation = 0
+  let succeeded = Number.NEGATIVE_INFINITY
+  const usable = (): KeySet | undefined => (monotonic() - succeeded <= MAX_STALE ? set : undefined)
+  return {
+    /** Takes over a document that holds a usable set; any other leaves everything as it was. */
+    accept({ document, text }: Fetched): Reading<KeySet> {
+      const keys = readKeySet(document)
+      if (!keys.ok) return keys
+      succeeded = monotonic()
+      if (text === content) return keys
+      set = keys.value
+      content = text
+      generation += 1
+      return keys
+    },
+    search(kid: string | undefined, algorithm: string): KeySearch {
+      const current = usable()
+      if (!current) return { kind: 'unavailable', detail: `no keys of ${name} could be fetched` }
+      return findKeys(current, kid, algorithm)
+    },
+    /** A set was there once, however old it is now. */
+    get known() {
+      return set !== undefined
     },
     get generation() {
       return generation
     },
     get size() {
-      return set?.keys.length ?? 0
-    },
-    load,
-    close: () => {
-      closed = true
-      clearInterval(timer)
-      clearTimeout(retry)
+      return usable()?.keys.length ?? 0
     },
   }
+}
+
+/** Up to a tenth late, so that replicas do not all ask at once; never what keeps the process alive. */
+const scheduleTimer: Schedule = (seconds, work) => {
+  const timer = setTimeout(work, seconds * (1000 + Math.random() * 100)).unref()
+  return () => clearTimeout(timer)
 }
 
 interface Fetched {

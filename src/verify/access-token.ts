@@ -138,8 +138,9 @@ export function acceptAccessToken(
     audiences: Object.freeze(audiences),
     acr: typeof acr === 'string' ? acr : undefined,
     authTime: isTime(authTime) ? authTime : undefined,
-    cnf: own(claims, 'cnf'),
-    claims,
+    // Nobody may change what the token is bound to between here and the binding.
+    cnf: Object.freeze(own(claims, 'cnf')),
+    claims: Object.freeze(claims),
   }
   seals.add(Object.freeze(accepted))
   // The seal: everything above has held.

@@ -7,7 +7,7 @@ import { type ProofInput, sameText, type VerifiedProof, verifyDpopProof } from '
 
 declare const verified: unique symbol
 
-export type Method = 'dpop' | 'mtls'
+type Method = 'dpop' | 'mtls'
 
 /**
  * Possession shown: whoever sent the token holds every key and certificate it is bound to (RFC 9449 section 7.1,

@@ -31,7 +31,7 @@ export const isVerifiedProof = (value: unknown): value is VerifiedProof =>
   typeof value === 'object' && value !== null && seals.has(value)
 
 /** What a route accepts as a proof. Seconds and bytes. */
-export interface ProofRules {
+interface ProofRules {
   /** Accepted `alg` values, exactly; whoever takes `EdDSA` lists `Ed25519` too (RFC 9864). */
   readonly algorithms: readonly string[]
   readonly maxAge: number

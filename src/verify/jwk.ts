@@ -28,7 +28,7 @@ export interface AdmittedJwk extends Omit<VerificationKey, 'key'> {
  */
 export function admitJwk(jwk: unknown, use: 'proof' | 'set'): Reading<AdmittedJwk> {
   if (!isObject(jwk)) return unreadable('the key is not a JSON object')
-  const hasPrivate = privateMembers.some((name) => Object.hasOwn(jwk, name))
+  const hasPrivate = hasPrivateMember(jwk)
   if (hasPrivate && use === 'proof') return unreadable('the key holds private members')
   const purpose = readPurpose(jwk)
   if (!purpose.ok) return purpose
@@ -38,6 +38,10 @@ export function admitJwk(jwk: unknown, use: 'proof' | 'set'): Reading<AdmittedJw
   const { kid, alg } = purpose.value
   return read({ type, members, kid, alg, hasPrivate, thumbprint: thumbprint(members) })
 }
+
+/** Whether a JWK holds what only its owner may know (RFC 7518 section 6). */
+export const hasPrivateMember = (jwk: unknown): boolean =>
+  isObject(jwk) && privateMembers.some((name) => Object.hasOwn(jwk, name))
 
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 

@@ -1,5 +1,5 @@
 import type { KeySearch } from '../ports.ts'
-import { admitJwk, importJwk, type VerificationKey } from './jwk.ts'
+import { admitJwk, hasPrivateMember, importJwk, type VerificationKey } from './jwk.ts'
 import { fits } from './jws.ts'
 import { type Reading, read, unreadable } from './reading.ts'
 import { type JsonObject, own } from './strict-json.ts'
@@ -9,7 +9,7 @@ export interface KeySet {
   readonly keys: readonly VerificationKey[]
   /** One sentence per key that was left out. */
   readonly skipped: readonly string[]
-  /** Some key was published with its private part (JWK-08). */
+  /** Some key, usable or not, was published with its private part or is a shared secret (JWK-08). */
   readonly leaked: boolean
 }
 
@@ -27,7 +27,7 @@ export function readKeySet(document: JsonObject): Reading<KeySet> {
   let leaked = false
   for (const [index, jwk] of list.entries()) {
     const admitted = admitJwk(jwk, 'set')
-    if (admitted.ok) leaked ||= admitted.value.hasPrivate
+    leaked ||= hasPrivateMember(jwk)
     const key = admitted.ok ? importJwk(admitted.value) : admitted
     if (key.ok) keys.push(key.value)
     else skipped.push(`key ${index}: ${key.problem}`)

@@ -11,7 +11,7 @@ export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Levels, and members and elements in total. */
-export interface JsonLimits {
+interface JsonLimits {
   readonly depth: number
   readonly members: number
 }
