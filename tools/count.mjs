@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 const [file, lint] = process.argv.slice(2)
 const extra = lint === '0' ? 0 : 1
 if (!existsSync(file)) {
-  console.log(`0 passed, ${1 + extra} failed`)
+  process.stdout.write(`0 passed, ${1 + extra} failed\n`)
   process.exit(1)
 }
 const report = JSON.parse(readFileSync(file, 'utf8'))
@@ -12,5 +12,5 @@ const report = JSON.parse(readFileSync(file, 'utf8'))
 const broken = report.testResults.filter((one) => one.status === 'failed' && one.assertionResults.length === 0).length
 const failed = report.numFailedTests + broken + extra
 const skipped = report.numPendingTests + report.numTodoTests
-console.log(`${report.numPassedTests} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+process.stdout.write(`${report.numPassedTests} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`)
 process.exit(failed === 0 && report.numPassedTests > 0 ? 0 : 1)

@@ -16,14 +16,29 @@ interface Mutant {
 }
 
 interface Report {
-  readonly testResults: readonly { readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[] }[]
+  readonly testResults: readonly {
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[]
+  }[]
 }
 
 const mutants: readonly Mutant[] = JSON.parse(readFileSync('test/mutants.json', 'utf8')).mutants
 
 /** The mutants run in a copy, so an interrupted run leaves the tree as it was. */
 const copy = mkdtempSync(join(tmpdir(), 'envoy-fapi-mutants-'))
-for (const part of ['src', 'test', 'tools', 'proto', 'docs', 'demo', 'envoy', 'bin', 'schema', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
+for (const part of [
+  'src',
+  'test',
+  'tools',
+  'proto',
+  'docs',
+  'demo',
+  'envoy',
+  'bin',
+  'schema',
+  'package.json',
+  'tsconfig.json',
+  'vitest.config.ts',
+])
   cpSync(part, join(copy, part), { recursive: true })
 symlinkSync(resolve('node_modules'), join(copy, 'node_modules'))
 
@@ -31,7 +46,10 @@ function caught({ file, guard, replacement, test, expect }: Mutant): string | un
   const path = join(copy, file)
   const text = readFileSync(path, 'utf8')
   if (text.split(guard).length !== 2) return `the guard does not stand exactly once in ${file}`
-  writeFileSync(path, text.replace(guard, () => replacement))
+  writeFileSync(
+    path,
+    text.replace(guard, () => replacement),
+  )
   try {
     const results = join(copy, 'results.json')
     rmSync(results, { force: true })
@@ -50,7 +68,9 @@ try {
   for (const mutant of mutants) {
     const problem = caught(mutant)
     if (problem) survivors += 1
-    process.stdout.write(`${problem ? 'FAIL' : 'ok  '} ${mutant.file}: ${mutant.guard.slice(0, 90).replaceAll('\n', ' ')}${problem ? ` — ${problem}` : ''}\n`)
+    process.stdout.write(
+      `${problem ? 'FAIL' : 'ok  '} ${mutant.file}: ${mutant.guard.slice(0, 90).replaceAll('\n', ' ')}${problem ? ` — ${problem}` : ''}\n`,
+    )
   }
 } finally {
   rmSync(copy, { recursive: true, force: true })
