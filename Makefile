@@ -7,14 +7,14 @@ NODE_DIR := $(CURDIR)/node_modules/node-linux-$(ARCH)/bin
 export PATH := $(NODE_DIR):$(CURDIR)/node_modules/.bin:$(PATH)
 ARGS ?=
 
-.PHONY: help demo test check lint e2e bench mutants fuzz clean
+.PHONY: help demo envoy test check lint e2e bench mutants fuzz clean
 
 help: ## list what one can do
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 18
 
 node_modules/.installed: package-lock.json package.json .npmrc
-	@echo "Installing the packages of package-lock.json with npm ci (Node 24 and all tools, about 420 MB on disk, under a minute)."
-	@npm ci --loglevel=error --no-progress
+	@echo >&2 "Installing the packages of package-lock.json with npm ci (Node 24 and all tools, about 420 MB on disk, under a minute)."
+	@npm ci --loglevel=error --no-progress >&2
 	@touch $@
 
 demo: node_modules/.installed ## run the main job on a real Envoy; ARGS=--once ends after the table
@@ -23,7 +23,10 @@ demo: node_modules/.installed ## run the main job on a real Envoy; ARGS=--once e
 test: node_modules/.installed ## all tests: unit, conformance, property, fault, end to end on a real Envoy
 	@mkdir -p .cache
 	@node tools/envoy.ts
-	@vitest run --reporter=default --reporter=json --outputFile.json=.cache/tests.json $(ARGS)
+	@FUZZ_RUNS=$${FUZZ_RUNS:-100000} vitest run --reporter=default --reporter=json --outputFile.json=.cache/tests.json $(ARGS)
+
+envoy: node_modules/.installed ## print where Envoy 1.40.0 is; fetched when there is none
+	@node tools/envoy.ts
 
 lint: node_modules/.installed ## types, formatting, lint, dead code, generated files
 	@tsc

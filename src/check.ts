@@ -19,6 +19,8 @@ export interface Rules {
   readonly connectionCertificate: boolean
   /** Hash of the configuration, for the record. */
   readonly hash: string
+  /** What every request is answered as long as nothing can be decided yet. */
+  readonly refusal?: Denial
 }
 
 /** What happened, for log and metrics. Holds no token, proof or certificate. */
@@ -87,7 +89,8 @@ export function buildCheck(surroundings: Surroundings): Check {
 function arrive(wire: CheckRequest, rules: Rules, uuid: () => string): Arrival {
   const headers = readHeaders(wire)
   const interactionId = readInteractionId(headers) ?? uuid()
-  const arrival = { ...nowhere, headers, interactionId, trace: new Trace() }
+  const arrival = { ...nowhere, headers, interactionId, trace: new Trace(), denial: rules.refusal }
+  if (rules.refusal) return arrival
 
   const read = readAttributes(wire, headers)
   if (!read.ok) return { ...arrival, denial: read }

@@ -13,6 +13,7 @@ import type { Log } from './io/log.ts'
 import { observeRoutes } from './io/observation.ts'
 import { memoryReplays } from './io/replays.ts'
 import type { Metrics } from './metrics.ts'
+import type { SenderConstraintOptions } from './policies/sender-constraint.ts'
 import type { Ports } from './policy.ts'
 
 export type Loaded = Extract<LoadedConfig, { ok: true }>
@@ -22,6 +23,8 @@ export interface Generation {
   readonly loaded: Loaded
   readonly rules: Rules
   readonly sources: ReadonlyMap<string, LiveKeySource>
+  /** PEM of the authorities trusted for outbound calls besides the system's. */
+  readonly trust: string | undefined
 }
 
 /** Seconds; wall clock and monotonic clock. */
@@ -30,14 +33,21 @@ export const monotonic = (): number => performance.now() / 1000
 
 /** What outlives a configuration: forgetting used proofs at a reload would let them pass again. */
 export function buildMemory({ stores, routes }: Config) {
-  const tolerances = routes.flatMap(({ policies }) =>
-    policies.map(({ options }) => (options as { dpop?: { futureTolerance?: number } }).dpop?.futureTolerance ?? 0),
-  )
+  const constraints = routes
+    .flatMap(({ policies }) => policies)
+    .filter(({ name }) => name === 'senderConstraint')
+    // Parsed by the very schema this type comes from.
+    .map(({ options }) => options as SenderConstraintOptions)
+    .filter(({ methods }) => methods.includes('dpop'))
+  const maxFuture = Math.max(10, ...constraints.map(({ dpop }) => dpop.futureTolerance))
+  const unsettled = constraints.length > 0 && stores.afterRestart === 'refuse'
   return {
+    /** From then on a proof by a right clock is known to be younger than this process; monotonic, whole seconds count. */
+    settledAt: unsettled ? monotonic() + maxFuture + 1 : monotonic(),
     replays: memoryReplays({
       capacity: stores.replayCapacity,
       afterRestart: stores.afterRestart,
-      maxFuture: Math.max(10, ...tolerances),
+      maxFuture,
       wall,
       monotonic,
     }),
@@ -46,6 +56,7 @@ export function buildMemory({ stores, routes }: Config) {
 }
 
 export type Memory = ReturnType<typeof buildMemory>
+
 /** What stays the same while configurations come and go. */
 export interface World {
   readonly file: string
@@ -60,13 +71,12 @@ export interface World {
 export function buildGeneration(loaded: Loaded, before: Generation | undefined, world: World): Generation {
   const { memory, metrics, observeKeys: observe } = world
   const { config } = loaded
-  const ca =
-    config.outbound.ca === undefined ? undefined : [...rootCertificates, readFileSync(config.outbound.ca, 'utf8')]
+  const trust = config.outbound.ca === undefined ? undefined : readFileSync(config.outbound.ca, 'utf8')
+  const ca = trust === undefined ? undefined : [...rootCertificates, trust]
   const fetch = (url: string) => fetchJson(url, { ca })
   const sources = new Map(
     config.authorizationServers.map((server) => {
-      const kept =
-        before && sameSource(before.loaded.config, config, server) ? before.sources.get(server.name) : undefined
+      const kept = before?.trust === trust && sameSource(before, server) ? before?.sources.get(server.name) : undefined
       return [server.name, kept ?? buildKeySource(server, { fetch, monotonic, observe })] as const
     }),
   )
@@ -80,14 +90,14 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
     // A new one per configuration: what was verified under other rules is verified again.
     signedTokens: boundedCache<true>(50_000, 60, hooks),
   }
-  return { loaded, rules: buildRules(config, loaded.hash, ports), sources }
+  return { loaded, rules: buildRules(config, loaded.hash, ports), sources, trust }
 }
 
-/** A server whose settings and trust did not change; a key file is read again either way. */
-const sameSource = (before: Config, after: Config, server: ServerConfig): boolean =>
-  before.outbound.ca === undefined &&
-  after.outbound.ca === undefined &&
-  before.authorizationServers.some((other) => JSON.stringify(other) === JSON.stringify(server))
+/** Whether a server's keys still come from the same place; a key file is read again either way. */
+const sameSource = (before: Generation | undefined, { name, issuer, keys }: ServerConfig): boolean =>
+  before?.loaded.config.authorizationServers.some(
+    (other) => other.name === name && other.issuer === issuer && JSON.stringify(other.keys) === JSON.stringify(keys),
+  ) === true
 
 function mustGet(sources: ReadonlyMap<string, LiveKeySource>, name: string): LiveKeySource {
   const source = sources.get(name)

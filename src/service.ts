@@ -37,8 +37,12 @@ export interface Surroundings {
   readonly output: LineSink
 }
 
-/** Keys are waited for this long before the first readiness, milliseconds. */
+/** Nobody waits longer for a slow key source when another one has keys, milliseconds. */
 const FIRST_KEYS = 3000
+/** How often a service that starts looks whether it is ready, milliseconds. */
+const LOOK = 100
+/** When no Check came for so many seconds, nobody sends any more. */
+const QUIET = 0.5
 
 /** Composition root: configuration → io → policies → routes → check → ports. Problems come back as words. */
 export async function startService(surroundings: Surroundings, loaded: Loaded): Promise<Reading<Service>> {
@@ -53,8 +57,16 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
   let current = buildGeneration(loaded, undefined, world)
   observeRoutes(metrics, loaded.config, loaded.hash, productVersion())
 
+  let phase: Phase = 'starting'
+  /** Until the first usable key set nothing is decided, not even on open routes. */
+  let keysSeen = false
+  let lastCheck = monotonic()
   const check = buildCheck({
-    rules: () => current.rules,
+    rules: () => {
+      lastCheck = monotonic()
+      keysSeen ||= hasKeys(current)
+      return keysSeen ? current.rules : { ...current.rules, refusal: noKeysYet }
+    },
     now: wall,
     monotonic,
     uuid: randomUUID,
@@ -83,8 +95,8 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
   })
   if (!server.ok) return abandon(server.problem, current)
 
-  let phase: 'starting' | 'ready' | 'draining' = 'starting'
-  const status = () => describeStatus(phase, current)
+  const obstacles = (): readonly string[] => (phase === 'starting' ? waitingFor(current, memory) : [])
+  const status = () => describeStatus(phase, obstacles(), current)
   const http = await openHttp(current.loaded.config, metrics, memory, status)
   if (!http.ok) {
     await server.value.drain(0)
@@ -97,11 +109,20 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
   }
   const watcher = watchFiles(() => current.loaded.files, reload)
 
-  await firstKeys(current.sources)
-  phase = 'ready'
-  health.set(true)
   const addresses = { check: server.value.address, http: http.value.map(({ address }) => address) }
-  log.event('info', 'ready', { ...addresses, config: loaded.hash.slice(0, 12), version: productVersion() })
+  const becomeReady = async (): Promise<void> => {
+    await firstKeys(current.sources)
+    for (let told = ''; obstacles().length > 0; await timer(LOOK).elapsed) {
+      const waits = obstacles().join(', ')
+      if (waits !== told) log.event('info', 'not ready yet', { ...addresses, waitingFor: obstacles() })
+      told = waits
+    }
+    if (phase !== 'starting') return
+    phase = 'ready'
+    health.set(true)
+    log.event('info', 'ready', { ...addresses, config: current.loaded.hash.slice(0, 12), version: productVersion() })
+  }
+  void becomeReady()
 
   return read({
     addresses,
@@ -109,6 +130,9 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
       phase = 'draining'
       watcher.close()
       health.set(false)
+      // Envoy learns from the health check that it has to go elsewhere; until then it still gets its answers.
+      const end = monotonic() + limits.drain / 2
+      while (monotonic() < end && monotonic() - lastCheck < QUIET) await timer(LOOK).elapsed
       await server.value.drain(limits.drain)
       for (const source of current.sources.values()) source.close()
       for (const port of http.value) await port.close()
@@ -135,13 +159,31 @@ async function openHttp(
   return opened.ok ? read([opened.value]) : opened
 }
 
+type Phase = 'starting' | 'ready' | 'draining'
+
+const noKeysYet = deny('starting', 'no authorization server has given its keys yet')
+
+const hasKeys = ({ sources }: Generation): boolean => [...sources.values()].some(({ size }) => size > 0)
+
+/**
+ * What keeps a service that starts from being ready, in words. Besides keys, that is the time in which proofs from
+ * before the start could still be taken for new ones: clients had better be sent elsewhere than be answered 503.
+ */
+function waitingFor(generation: Generation, { settledAt }: Memory): readonly string[] {
+  return [
+    ...(hasKeys(generation) ? [] : ['keys of an authorization server']),
+    ...(monotonic() < settledAt ? ['end of the time in which proofs may be older than this process'] : []),
+  ]
+}
+
 /** `/readyz`: ready once; afterwards trouble with keys is shown as degraded and answered route by route. */
-function describeStatus(phase: 'starting' | 'ready' | 'draining', { loaded, sources }: Generation) {
+function describeStatus(phase: Phase, waiting: readonly string[], { loaded, sources }: Generation) {
   const { profile, routes, stores } = loaded.config
   const degraded = [...sources].filter(([, source]) => source.size === 0).map(([name]) => `keys of ${name}`)
   const exceptions = routes.flatMap(({ name, exceptions: made }) => made.map((exception) => `${name}: ${exception}`))
   const body = {
     status: phase,
+    ...(waiting.length > 0 && { waitingFor: waiting }),
     degraded,
     profile,
     fapi: profile !== 'compat',

@@ -3,6 +3,7 @@ import { request } from 'node:https'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { importJWK, SignJWT } from 'jose'
+import { refuseUsage } from './key-files.ts'
 import type { Terminal } from './main.ts'
 import type { CurlRequest } from './mint.ts'
 import { mintProof, type SigningKey } from './minting.ts'
@@ -16,6 +17,8 @@ export interface DemoState {
   readonly tokenEndpoint: string
   readonly clientId: string
   readonly resource: string
+  /** Asked for when the command line names none. */
+  readonly scope: string
   readonly key: SigningKey
 }
 
@@ -24,23 +27,24 @@ export const demoStateFile = (): string =>
   join(fileURLToPath(new URL('../..', import.meta.url)), '.cache', 'demo', 'state.json')
 
 /** A fresh token of the running demo and everything curl needs to use it. */
-export async function demoRequest(path: string, scope: string, terminal: Terminal): Promise<CurlRequest | undefined> {
-  const refuse = (message: string): undefined => {
-    terminal.err(`${message}\n`)
-    terminal.exit(2)
-    return undefined
-  }
+export async function demoRequest(
+  path: string,
+  scope: string | undefined,
+  terminal: Terminal,
+): Promise<CurlRequest | undefined> {
+  if (!path.startsWith('/')) return refuseUsage(terminal, `${path} is not a path; with --demo the target is one`)
   let state: DemoState
   try {
     state = JSON.parse(readFileSync(demoStateFile(), 'utf8')) as DemoState
   } catch {
-    return refuse('no demo is running here; start it with: make demo')
+    return refuseUsage(terminal, 'no demo is running here; start it with: make demo')
   }
   try {
-    const token = await fetchToken(state, scope)
+    const token = await fetchToken(state, scope ?? state.scope)
     return { url: state.api + path, token, key: state.key, cacert: state.cacert, connect: state.connect }
   } catch (error) {
-    return refuse(
+    return refuseUsage(
+      terminal,
       `the demo gave no token (${error instanceof Error ? error.message : 'unknown error'}); is it still running?`,
     )
   }

@@ -14,7 +14,7 @@ export interface Terminal {
 }
 
 /** The command line. */
-export function buildProgram(terminal: Terminal): Command {
+function buildProgram(terminal: Terminal): Command {
   const program = new Command('envoy-fapi')
     .description('External authorization service that makes Envoy enforce FAPI 2.0')
     .version(productVersion())

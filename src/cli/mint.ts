@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { demoRequest } from './demo-state.ts'
+import { makeMissingKeys, readKey, readText, refuseUsage } from './key-files.ts'
 import type { Terminal } from './main.ts'
 import { mintProof, mintToken, type SigningKey } from './minting.ts'
 
@@ -14,6 +14,7 @@ interface TokenOptions {
   readonly jkt?: string
   readonly certificate?: string
   readonly unbound?: boolean
+  readonly newKeys?: boolean
   readonly expiresIn: string
 }
 
@@ -22,12 +23,14 @@ interface ProofOptions {
   readonly method: string
   readonly url: string
   readonly token?: string
+  readonly nonce?: string
 }
 
 interface CurlOptions {
   readonly demo?: boolean
   readonly replay?: boolean
-  readonly scope: string
+  readonly scope?: string
+  readonly data?: string
   readonly key?: string
   readonly token?: string
   readonly cacert?: string
@@ -57,21 +60,25 @@ function registerToken(mint: Command, terminal: Terminal): void {
     .option('--jkt <file>', 'bind to the key in this JWK file (DPoP)')
     .option('--certificate <file>', 'bind to this PEM certificate (mTLS)')
     .option('--unbound', 'make a bearer token on purpose')
+    .option('--new-keys', 'make the key files of --key and --jkt that do not exist yet')
     .option('--expires-in <seconds>', 'lifetime', '300')
     .addHelpText(
       'after',
       '\nExample:\n  envoy-fapi mint token --key as.jwk --issuer https://as.example --audience https://api.example --client-id tpp --scope accounts --jkt client.jwk',
     )
     .action(async (options: TokenOptions) => {
+      const lifetime = Number(options.expiresIn)
       if (!options.jkt && !options.certificate && !options.unbound)
-        return usage(terminal, 'say what the token is bound to: --jkt, --certificate or both; or --unbound')
+        return refuseUsage(terminal, 'say what the token is bound to: --jkt, --certificate or both; or --unbound')
+      if (options.unbound && (options.jkt || options.certificate))
+        return refuseUsage(terminal, '--unbound contradicts --jkt and --certificate')
+      if (!Number.isInteger(lifetime)) return refuseUsage(terminal, '--expires-in is a whole number of seconds')
+      if (options.newKeys && !(await makeMissingKeys(options, terminal))) return
       const key = readKey(options.key, terminal)
       const jkt = options.jkt === undefined ? undefined : readKey(options.jkt, terminal)
-      if (!key || (options.jkt !== undefined && !jkt)) return
       const certificate = options.certificate === undefined ? undefined : readText(options.certificate, terminal)
-      if (options.certificate !== undefined && certificate === undefined) return
-      const lifetime = Number(options.expiresIn)
-      if (!Number.isInteger(lifetime)) return usage(terminal, '--expires-in is a whole number of seconds')
+      const missing = (file: string | undefined, read: unknown): boolean => file !== undefined && read === undefined
+      if (!key || missing(options.jkt, jkt) || missing(options.certificate, certificate)) return
       terminal.err(MARK)
       terminal.out(`${await mintToken({ ...options, key, jkt, certificate, lifetime, now: Date.now() / 1000 })}\n`)
     })
@@ -85,6 +92,7 @@ function registerProof(mint: Command, terminal: Terminal): void {
     .requiredOption('--method <name>', 'htm')
     .requiredOption('--url <url>', 'htu')
     .option('--token <token>', 'access token the proof is for (ath)')
+    .option('--nonce <value>', 'value of the last DPoP-Nonce header')
     .addHelpText(
       'after',
       '\nExample:\n  envoy-fapi mint proof --key client.jwk --method GET --url https://api.example/accounts --token "$TOKEN"',
@@ -105,7 +113,8 @@ function registerCurl(mint: Command, terminal: Terminal): void {
       new Option('--demo', 'fetch a token from the running demo; <target> is a path').conflicts(['key', 'token']),
     )
     .option('--replay', 'send the same proof twice and show the second answer')
-    .option('--scope <names>', 'scope to ask the demo for', 'accounts')
+    .option('--scope <names>', 'scope to ask the demo for; all it has when absent')
+    .option('--data <text>', 'body, sent as application/json')
     .option('--key <file>', 'private JWK of the client')
     .option('--token <token>', 'access token')
     .option('--cacert <file>', 'certificate authority of the server')
@@ -118,13 +127,27 @@ function registerCurl(mint: Command, terminal: Terminal): void {
       if (!request) return
       const now = Date.now() / 1000
       const proof = await mintProof({ key: request.key, method, url: request.url, token: request.token, now })
-      const words = ['curl', '--silent', '--show-error', '--include', '--request', method]
-      if (request.cacert) words.push('--cacert', request.cacert)
-      if (request.connect) words.push('--connect-to', `::${request.connect}`)
-      words.push('--header', `Authorization: DPoP ${request.token}`, '--header', `DPoP: ${proof}`, request.url)
-      const line = words.map(quote).join(' ')
-      terminal.out(options.replay ? `${line} --output /dev/null; ${line}\n` : `${line}\n`)
+      const line = spellCurl(method, request, proof, options.data)
+      const shown = `${line} --write-out '\\n'\n`
+      terminal.out(options.replay ? `${line} --output /dev/null; ${shown}` : shown)
     })
+}
+
+/** A command line for a POSIX shell. curl sends the target as it is, so that what is proven is what is sent. */
+function spellCurl(
+  method: string,
+  { url, token, cacert, connect }: CurlRequest,
+  proof: string,
+  data: string | undefined,
+): string {
+  const words = ['curl', '--silent', '--show-error', '--include', '--max-time', '20', '--path-as-is', '--globoff']
+  // With --request HEAD curl would wait for a body.
+  words.push(...(method === 'HEAD' ? ['--head'] : ['--request', method]))
+  if (cacert !== undefined) words.push('--cacert', cacert)
+  if (connect !== undefined) words.push('--connect-to', `::${connect}`)
+  if (data !== undefined) words.push('--header', 'Content-Type: application/json', '--data-raw', data)
+  words.push('--header', `Authorization: DPoP ${token}`, '--header', `DPoP: ${proof}`, '--url', url)
+  return words.map(quote).join(' ')
 }
 
 /** A request as `mint curl` needs it. */
@@ -141,40 +164,12 @@ function ownRequest(
   { key: file, token, cacert, connect }: CurlOptions,
   terminal: Terminal,
 ): CurlRequest | undefined {
-  if (file === undefined || token === undefined) {
-    usage(terminal, 'mint curl needs --demo, or --key and --token')
-    return undefined
-  }
+  if (file === undefined || token === undefined)
+    return refuseUsage(terminal, 'mint curl needs --demo, or --key and --token')
+  if (!URL.canParse(url)) return refuseUsage(terminal, `${url} is not a URL; only with --demo the target is a path`)
   const key = readKey(file, terminal)
   return key && { url, token, key, cacert, connect }
 }
 
 /** One word of a POSIX shell command, whatever it holds. */
 const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
-
-function readKey(file: string, terminal: Terminal): SigningKey | undefined {
-  const text = readText(file, terminal)
-  if (text === undefined) return undefined
-  try {
-    const jwk: unknown = JSON.parse(text)
-    if (typeof jwk === 'object' && jwk !== null && 'kty' in jwk) return jwk as SigningKey
-  } catch {
-    // Told below, like every other content that is not a JWK.
-  }
-  usage(terminal, `${file} is not a JWK`)
-  return undefined
-}
-
-function readText(file: string, terminal: Terminal): string | undefined {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    usage(terminal, `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
-    return undefined
-  }
-}
-
-function usage(terminal: Terminal, message: string): void {
-  terminal.err(`${message}\n`)
-  terminal.exit(2)
-}

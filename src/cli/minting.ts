@@ -49,17 +49,19 @@ export interface ProofContent {
   readonly method: string
   readonly url: string
   readonly token?: string | undefined
+  readonly nonce?: string | undefined
   readonly now: number
 }
 
 /** Signs a DPoP proof (RFC 9449 section 4.2). */
-export async function mintProof({ key, method, url, token, now }: ProofContent): Promise<string> {
+export async function mintProof({ key, method, url, token, nonce, now }: ProofContent): Promise<string> {
   const claims = {
     jti: randomUUID(),
     htm: method,
     htu: url.replace(/[?#].*$/, ''),
     iat: Math.floor(now),
     ...(token !== undefined && { ath: createHash('sha256').update(token).digest('base64url') }),
+    ...(nonce !== undefined && { nonce }),
   }
   const header = { alg: algorithmOf(key), typ: 'dpop+jwt', jwk: publicPart(key) }
   return await new SignJWT(claims).setProtectedHeader(header).sign(await importJWK(key, header.alg))

@@ -25,20 +25,28 @@ export function registerServe(program: Command, terminal: Terminal): void {
         terminal.exit(2)
         return
       }
-      await signal()
+      const reason = await ending()
       await service.value.stop()
+      if (reason === 'deaf') {
+        terminal.err('standard output was closed; decisions that nobody can read are not made\n')
+        terminal.exit(3)
+      }
     })
 }
 
-/** The first request to stop. A second one ends the process at once, as the system does by default. */
-function signal(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
+/**
+ * The first reason to stop: a signal, or that nobody reads the decisions any more. A second signal ends the process at
+ * once, as the system does by default.
+ */
+function ending(): Promise<'asked' | 'deaf'> {
+  const { promise, resolve } = Promise.withResolvers<'asked' | 'deaf'>()
   const stop = (): void => {
     process.off('SIGTERM', stop)
     process.off('SIGINT', stop)
-    resolve()
+    resolve('asked')
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  process.stdout.on('error', () => resolve('deaf'))
   return promise
 }

@@ -1,0 +1,143 @@
+import type { Server } from 'node:http'
+import { createServer } from 'node:https'
+import type { TLSSocket } from 'node:tls'
+import type { JWK } from 'jose'
+import { exportJWK, generateKeyPair } from 'jose'
+import { LRUCache } from 'lru-cache'
+import Provider, { type Adapter, type AdapterPayload, type ClientMetadata, type Configuration } from 'oidc-provider'
+import type { Identity } from '../tools/pki.ts'
+
+/** A client as the authorization server knows it. */
+export interface RegisteredClient {
+  readonly id: string
+  readonly jwks: readonly JWK[]
+  /** `none` is a client outside FAPI that gets plain bearer tokens, for the thief's best case. */
+  readonly binding: 'dpop' | 'mtls' | 'none'
+}
+
+/** A running oidc-provider. */
+export interface AuthorizationServer {
+  readonly issuer: string
+  /** Its own signing key, so that a test can make it say what it never would. */
+  readonly signingKey: JWK
+  readonly stop: () => Promise<void>
+}
+
+/**
+ * oidc-provider with its FAPI 2.0 profile: client_credentials, private_key_jwt, tokens as JWT (RFC 9068) bound to a DPoP
+ * key or to the client certificate of the token request, five minutes long.
+ */
+export async function startAuthorizationServer(options: {
+  readonly port: number
+  readonly tls: Identity
+  readonly clients: readonly RegisteredClient[]
+  readonly resource: string
+  readonly scope: string
+}): Promise<AuthorizationServer> {
+  const issuer = `https://localhost:${options.port}`
+  const { privateKey } = await generateKeyPair('PS256', { extractable: true, modulusLength: 2048 })
+  const signingKey = { ...(await exportJWK(privateKey)), kid: 'as-1', use: 'sig', alg: 'PS256' }
+  const provider = new Provider(issuer, configure(options, signingKey))
+  provider.proxy = false
+  const callback = provider.callback()
+  const server = createServer(
+    {
+      cert: options.tls.certificate,
+      key: options.tls.key,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+    },
+    (request, response) => void callback(request, response),
+  )
+  await listen(server, options.port)
+  return { issuer, signingKey, stop: () => close(server) }
+}
+
+function configure(options: Parameters<typeof startAuthorizationServer>[0], signingKey: JWK): Configuration {
+  const outside = new Set(options.clients.filter(({ binding }) => binding === 'none').map(({ id }) => id))
+  return {
+    adapter: memoryAdapter(),
+    jwks: { keys: [signingKey] },
+    clients: options.clients.map(describeClient),
+    scopes: options.scope.split(' '),
+    clientAuthMethods: ['private_key_jwt'],
+    enabledJWA: { clientAuthSigningAlgValues: ['ES256', 'PS256'], dPoPSigningAlgValues: ['ES256', 'PS256', 'EdDSA'] },
+    ttl: { ClientCredentials: 300 },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      dPoP: { enabled: true },
+      fapi: { enabled: true, profile: (_ctx, client) => (client && outside.has(client.clientId) ? undefined : '2.0') },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        getCertificate: (ctx) => (ctx.socket as TLSSocket).getPeerX509Certificate()?.toString(),
+      },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: () => ({
+          scope: options.scope,
+          audience: options.resource,
+          accessTokenTTL: 300,
+          accessTokenFormat: 'jwt',
+          jwt: { sign: { alg: 'PS256' } },
+        }),
+      },
+    },
+  }
+}
+
+function describeClient({ id, jwks, binding }: RegisteredClient): ClientMetadata {
+  return {
+    client_id: id,
+    token_endpoint_auth_method: 'private_key_jwt',
+    token_endpoint_auth_signing_alg: 'ES256',
+    grant_types: ['client_credentials'],
+    response_types: [],
+    redirect_uris: [],
+    jwks: { keys: [...jwks] },
+    dpop_bound_access_tokens: binding === 'dpop',
+    tls_client_certificate_bound_access_tokens: binding === 'mtls',
+    id_token_signed_response_alg: 'PS256',
+  }
+}
+
+/** What oidc-provider remembers: used proofs and assertions. Its own memory warns at every start. */
+function memoryAdapter(): (name: string) => Adapter {
+  const kept = new LRUCache<string, AdapterPayload>({ max: 10_000 })
+  const nothing = (): Promise<undefined> => Promise.resolve(undefined)
+  return (name) => ({
+    upsert: async (id, payload, expiresIn = 600) => {
+      kept.set(`${name}:${id}`, payload, { ttl: expiresIn * 1000 })
+    },
+    find: async (id) => kept.get(`${name}:${id}`),
+    consume: async (id) => {
+      const payload = kept.get(`${name}:${id}`)
+      if (payload) payload.consumed = Math.floor(Date.now() / 1000)
+    },
+    destroy: async (id) => {
+      kept.delete(`${name}:${id}`)
+    },
+    // Only the interactive flows ask for these.
+    findByUserCode: nothing,
+    findByUid: nothing,
+    revokeByGrantId: nothing,
+  })
+}
+
+/** Resolves when the server listens on loopback. */
+export function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', resolve)
+  })
+}
+
+/** Resolves when the server is closed; open connections are cut. */
+export function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}

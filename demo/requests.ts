@@ -1,0 +1,210 @@
+import { type Answer, dpopHeaders, send } from './client.ts'
+import { BY_ENVOY, type Outcome } from './outcome.ts'
+import { proven, type Scene } from './scene.ts'
+import { API, MTLS } from './setting.ts'
+
+/** One request of the table: what the client does, what has to come of it. */
+export interface DemoRequest {
+  readonly does: string
+  readonly expected: Outcome
+  readonly send: (scene: Scene) => Promise<Answer>
+}
+
+const ACCOUNTS = `${API}/accounts`
+
+const passes = (upstream: string): Outcome => ({ answer: '200', reason: 'allowed', upstream })
+const refused = (answer: string, reason: string): Outcome => ({ answer, reason, upstream: 'nothing' })
+const badToken = (reason: string): Outcome => refused('401 invalid_token', reason)
+const badProof = (reason: string): Outcome => refused('401 invalid_dpop_proof', reason)
+const byEnvoy = (answer: string): Outcome => refused(answer, BY_ENVOY)
+
+const get = ({ setting }: Scene, headers: Readonly<Record<string, string | readonly string[]>>, url = ACCOUNTS) =>
+  send(setting.edge, { url, headers })
+
+const honest: readonly DemoRequest[] = [
+  {
+    does: 'DPoP-bound token and a fresh proof',
+    expected: passes('tpp-dpop (dpop)'),
+    send: async (scene) => get(scene, await proven(scene)),
+  },
+  {
+    does: 'the same over HTTP/2, POST /payments',
+    expected: passes('tpp-dpop (dpop)'),
+    send: async (scene) => {
+      const [method, url, token] = ['POST', `${API}/payments`, scene.tokens.payments]
+      const headers = await proven(scene, { method, url, token })
+      return await send(scene.setting.edge, { method, url, headers, body: '{"amount":"10.00"}', http2: true })
+    },
+  },
+  {
+    does: 'certificate-bound token over mTLS',
+    expected: passes('tpp-mtls (mtls)'),
+    send: (scene) => sendMtls(scene, false),
+  },
+  {
+    does: 'the same over HTTP/2',
+    expected: passes('tpp-mtls (mtls)'),
+    send: (scene) => sendMtls(scene, true),
+  },
+  {
+    does: 'open route, no token, claims to be admin',
+    expected: passes('nobody'),
+    send: (scene) => get(scene, { 'x-authz-subject': 'admin' }, `${API}/health`),
+  },
+  {
+    does: 'proper request that claims to be admin',
+    expected: passes('tpp-dpop (dpop)'),
+    send: async (scene) =>
+      get(scene, {
+        ...(await proven(scene)),
+        'x-authz-subject': 'admin',
+        'x-authz-client-id': ['admin', 'root'],
+        'x-authz-roles': 'admin',
+      }),
+  },
+]
+
+const stolen: readonly DemoRequest[] = [
+  {
+    does: 'stolen DPoP token, sent as Bearer',
+    expected: badToken('bound_token_as_bearer'),
+    send: (scene) => get(scene, { authorization: `Bearer ${scene.tokens.dpop}` }),
+  },
+  {
+    does: "stolen DPoP token, proof with thief's key",
+    expected: badToken('proof_key_mismatch'),
+    send: async (scene) => get(scene, await dpopHeaders(scene.tokens.dpop, scene.thiefKey, 'GET', ACCOUNTS)),
+  },
+  {
+    does: 'stolen DPoP token, no proof',
+    expected: badProof('proof_missing'),
+    send: (scene) => get(scene, { authorization: `DPoP ${scene.tokens.dpop}` }),
+  },
+  {
+    does: 'stolen token and proof, sent a second time',
+    expected: badProof('proof_replayed'),
+    send: async (scene) => {
+      const headers = await proven(scene)
+      await get(scene, headers)
+      return await get(scene, headers)
+    },
+  },
+  {
+    does: 'stolen certificate-bound token alone',
+    expected: badToken('certificate_missing'),
+    send: (scene) => get(scene, { authorization: `Bearer ${scene.tokens.mtls}` }),
+  },
+  {
+    does: "the same with another client's certificate",
+    expected: badToken('certificate_mismatch'),
+    send: (scene) => sendMtls(scene, false, 'otherClient'),
+  },
+  {
+    does: 'plain bearer token, bound to nothing',
+    expected: badToken('token_unbound'),
+    send: (scene) => get(scene, { authorization: `Bearer ${scene.tokens.plain}` }),
+  },
+]
+
+const badProofs: readonly DemoRequest[] = [
+  {
+    does: 'proof made for POST',
+    expected: badProof('proof_method_mismatch'),
+    send: async (scene) => get(scene, await proven(scene, { method: 'POST' })),
+  },
+  {
+    does: 'proof made for another URI',
+    expected: badProof('proof_target_mismatch'),
+    send: async (scene) => get(scene, await proven(scene, { url: `${API}/payments` })),
+  },
+  {
+    does: 'proof that is an hour old',
+    expected: badProof('proof_expired'),
+    send: async (scene) => get(scene, await proven(scene, { skew: -3600 })),
+  },
+  {
+    does: 'two proofs',
+    expected: badProof('proof_repeated'),
+    send: async (scene) => {
+      const [one, other] = [await proven(scene), await proven(scene)]
+      return await get(scene, { ...one, dpop: [one.dpop, other.dpop] })
+    },
+  },
+]
+
+const badTokens: readonly DemoRequest[] = [
+  {
+    does: 'token that expired an hour ago',
+    expected: badToken('token_expired'),
+    send: async (scene) => get(scene, await proven(scene, { token: scene.tokens.expired })),
+  },
+  {
+    does: 'token for another API',
+    expected: badToken('token_audience_mismatch'),
+    send: async (scene) => get(scene, await proven(scene, { token: scene.tokens.foreign })),
+  },
+  {
+    does: 'token with a scope written into it',
+    expected: badToken('token_signature_invalid'),
+    send: async (scene) => get(scene, await proven(scene, { token: scene.tokens.tampered })),
+  },
+  {
+    does: 'token signed by the thief',
+    expected: badToken('token_signature_invalid'),
+    send: async (scene) => get(scene, await proven(scene, { token: scene.tokens.forged })),
+  },
+  {
+    does: 'token without the scope',
+    expected: refused('403 insufficient_scope accounts', 'scope_insufficient'),
+    send: async (scene) => get(scene, await proven(scene, { token: scene.tokens.payments })),
+  },
+]
+
+const badRequests: readonly DemoRequest[] = [
+  {
+    does: 'no token',
+    expected: refused('401 without error code', 'credentials_missing'),
+    send: (scene) => get(scene, {}),
+  },
+  {
+    does: 'token in the query',
+    expected: refused('400 invalid_request', 'token_in_query'),
+    send: (scene) => get(scene, {}, `${ACCOUNTS}?access_token=${scene.tokens.dpop}`),
+  },
+  {
+    does: 'method the route does not have',
+    expected: refused('405 allow: GET, HEAD', 'method_not_allowed'),
+    send: async (scene) => {
+      const headers = await proven(scene, { method: 'DELETE' })
+      return await send(scene.setting.edge, { method: 'DELETE', url: ACCOUNTS, headers })
+    },
+  },
+  {
+    does: 'path that no route covers',
+    expected: refused('403 access_denied', 'route_unknown'),
+    send: async (scene) => get(scene, await proven(scene, { url: `${API}/admin` }), `${API}/admin`),
+  },
+  {
+    does: 'GET /public/..%2faccounts',
+    expected: byEnvoy('400'),
+    send: (scene) => get(scene, {}, `${API}/public/..%2faccounts`),
+  },
+  {
+    does: 'x_authz_subject: admin, with underscores',
+    expected: byEnvoy('400'),
+    send: async (scene) => get(scene, { ...(await proven(scene)), x_authz_subject: 'admin' }),
+  },
+  {
+    does: 'no certificate where one is required',
+    expected: byEnvoy('TLS refused'),
+    send: (scene) => get(scene, { authorization: `Bearer ${scene.tokens.mtls}` }, `${MTLS}/accounts`),
+  },
+]
+
+function sendMtls({ setting, tokens }: Scene, http2: boolean, who: 'client' | 'otherClient' = 'client') {
+  const headers = { authorization: `Bearer ${tokens.mtls}` }
+  return send(setting.edge, { url: `${MTLS}/accounts`, headers, certificate: setting.pki[who], http2 })
+}
+
+/** All requests of the demo, in the order of the table. */
+export const requests: readonly DemoRequest[] = [...honest, ...stolen, ...badProofs, ...badTokens, ...badRequests]

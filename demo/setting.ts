@@ -1,0 +1,180 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { exportJWK, generateKeyPair, type JWK } from 'jose'
+import { placeBootstrap } from '../tools/bootstrap.ts'
+import { type RunningEnvoy, startEnvoy } from '../tools/envoy.ts'
+import { type AuthorizationServer, startAuthorizationServer } from './authorization-server.ts'
+import type { Client, Edge } from './client.ts'
+import { type Pki, writePki } from './pki.ts'
+import type { Ports } from './ports.ts'
+import { type LogRecord, type ServiceProcess, startServiceProcess } from './service-process.ts'
+import { startUpstream, type Upstream } from './upstream.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** The public names of the demo; mtls takes no connection without a client certificate. */
+export const API = 'https://api.bank.example'
+export const MTLS = 'https://mtls.bank.example'
+
+/** Everything that runs: authorization server, upstream, service and Envoy, each on loopback. */
+export interface Setting {
+  readonly directory: string
+  readonly pki: Pki
+  readonly ports: Ports
+  readonly edge: Edge
+  readonly authorizationServer: AuthorizationServer
+  readonly upstream: Upstream
+  readonly service: () => ServiceProcess
+  /** Starts the service again after it was stopped or killed. */
+  readonly restartService: () => Promise<ServiceProcess>
+  readonly envoy: RunningEnvoy
+  readonly clients: { readonly dpop: Client; readonly mtls: Client; readonly legacy: Client }
+  /** Private key with which the client `tpp-dpop` authenticates. */
+  readonly dpopClientJwk: JWK
+  readonly stop: () => Promise<void>
+}
+
+/** How a setting differs from the demo. */
+export interface SettingOptions {
+  readonly envoy: string
+  readonly ports: Ports
+  /** Certificates, keys and logs go here; it is for the caller to remove. */
+  readonly directory: string
+  /** Default: demo/envoy-fapi.yaml. */
+  readonly config?: string
+  /** Default: envoy/hardened.yaml. */
+  readonly bootstrap?: string
+  /** Last touch on the placed bootstrap (JSON), for tests that need another Envoy setting. */
+  readonly adapt?: (bootstrap: string) => string
+  readonly environment?: Readonly<Record<string, string>>
+  readonly follow?: (record: LogRecord) => void
+  readonly say?: (line: string) => void
+  readonly cleanup?: Cleanup
+}
+
+/** Ends what was started, last first. What is added after `run` ends at once. */
+export interface Cleanup {
+  readonly add: (end: () => Promise<void>) => void
+  readonly run: () => Promise<void>
+}
+
+export function buildCleanup(): Cleanup {
+  const ends: (() => Promise<void>)[] = []
+  let running: Promise<void> | undefined
+  const runAll = async (): Promise<void> => {
+    for (let end = ends.pop(); end; end = ends.pop()) await end().catch(() => undefined)
+  }
+  return {
+    add: (end) => {
+      ends.push(end)
+      if (running) running = running.then(runAll)
+    },
+    run: () => {
+      running = (running ?? Promise.resolve()).then(runAll)
+      return running
+    },
+  }
+}
+
+/** Starts all parts in order; what was started is stopped again when a later part does not start. */
+export async function startSetting(options: SettingOptions): Promise<Setting> {
+  const { cleanup = buildCleanup() } = options
+  try {
+    return await startParts(options, cleanup)
+  } catch (error) {
+    await cleanup.run()
+    throw error
+  }
+}
+
+async function startParts(options: SettingOptions, cleanup: Cleanup): Promise<Setting> {
+  const { ports, directory, say = () => undefined } = options
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const pki = writePki(join(directory, 'pki'))
+  const keys = { dpop: await newKey(), mtls: await newKey(), legacy: await newKey() }
+
+  say(`authorization server  oidc-provider with its FAPI 2.0 profile, https://localhost:${ports.authorizationServer}`)
+  const authorizationServer = await startAuthorizationServer({
+    port: ports.authorizationServer,
+    tls: pki.authorizationServer,
+    resource: API,
+    scope: 'accounts payments',
+    clients: [
+      { id: 'tpp-dpop', jwks: [keys.dpop.publicJwk], binding: 'dpop' },
+      { id: 'tpp-mtls', jwks: [keys.mtls.publicJwk], binding: 'mtls' },
+      { id: 'legacy-app', jwks: [keys.legacy.publicJwk], binding: 'none' },
+    ],
+  })
+  cleanup.add(authorizationServer.stop)
+  say(`upstream              answers with what it received, http://127.0.0.1:${ports.upstream}`)
+  const upstream = await startUpstream(ports.upstream)
+  cleanup.add(upstream.stop)
+
+  say(`envoy-fapi            ${options.config ?? 'demo/envoy-fapi.yaml'}, mTLS gRPC on 127.0.0.1:${ports.check}`)
+  say('                      not ready for 11 s: a proof made before its start, or dated 10 s ahead of it, may have')
+  say('                      been used already (stores.afterRestart: refuse)')
+  let service = await startService(options, pki, authorizationServer.issuer, cleanup)
+  say(`Envoy                 ${options.bootstrap ?? 'envoy/hardened.yaml'}, ${API} on 127.0.0.1:${ports.edge}`)
+  const envoy = await launchEnvoy(options, pki, cleanup)
+
+  return {
+    directory,
+    pki,
+    ports,
+    edge: { port: ports.edge, ca: pki.authority.certificate },
+    authorizationServer,
+    upstream,
+    service: () => service,
+    restartService: async () => {
+      service = await startService(options, pki, authorizationServer.issuer, cleanup)
+      return service
+    },
+    envoy,
+    clients: {
+      dpop: { id: 'tpp-dpop', key: keys.dpop.pair, certificate: undefined },
+      mtls: { id: 'tpp-mtls', key: keys.mtls.pair, certificate: pki.client },
+      legacy: { id: 'legacy-app', key: keys.legacy.pair, certificate: undefined },
+    },
+    dpopClientJwk: keys.dpop.privateJwk,
+    stop: cleanup.run,
+  }
+}
+
+/** The variables that demo/envoy-fapi.yaml reads. */
+export const configEnvironment = (ports: Ports, pki: Pki, issuer: string): Readonly<Record<string, string>> => ({
+  PKI: pki.directory,
+  ISSUER: issuer,
+  CHECK_PORT: String(ports.check),
+  METRICS_PORT: String(ports.metrics),
+})
+
+function startService(options: SettingOptions, pki: Pki, issuer: string, cleanup: Cleanup): Promise<ServiceProcess> {
+  return startServiceProcess({
+    config: options.config ?? join(root, 'demo', 'envoy-fapi.yaml'),
+    environment: { ...configEnvironment(options.ports, pki, issuer), ...options.environment },
+    errors: join(options.directory, 'service.log'),
+    follow: options.follow,
+    spawned: cleanup.add,
+  })
+}
+
+function launchEnvoy(
+  { envoy, ports, directory, bootstrap: shipped = 'envoy/hardened.yaml', adapt }: SettingOptions,
+  pki: Pki,
+  cleanup: Cleanup,
+): Promise<RunningEnvoy> {
+  const placed = placeBootstrap(join(root, shipped), { pki: pki.directory, ports })
+  const bootstrap = join(directory, 'envoy.json')
+  writeFileSync(bootstrap, adapt ? adapt(placed) : placed)
+  return startEnvoy({ envoy, bootstrap, port: ports.edge, log: join(directory, 'envoy.log'), spawned: cleanup.add })
+}
+
+async function newKey() {
+  const pair = (await generateKeyPair('ES256', { extractable: true })) as CryptoKeyPair
+  return {
+    pair,
+    publicJwk: { ...(await exportJWK(pair.publicKey)), kid: 'client-1', alg: 'ES256', use: 'sig' },
+    privateJwk: { ...(await exportJWK(pair.privateKey)), alg: 'ES256' },
+  }
+}
