@@ -192,4 +192,4 @@ function checkHidden(route: RouteConfig, before: readonly RouteConfig[]): readon
 }
 
 const within = (inner: readonly string[] | undefined, outer: readonly string[] | undefined): boolean =>
-  outer === undefined || (inner !== undefined && inner.every((item) => outer.includes(item)))
+  outer === undefined || inner?.every((item) => outer.includes(item)) === true

@@ -97,7 +97,7 @@ const policyEntry = z.union([
 const method = z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 /** Exceptions of `profile: compat`; each loosens exactly one check on its route. */
-export const exceptionNames = [
+const exceptionNames = [
   'bearerTokens',
   'rs256',
   'tokenTypeJwt',

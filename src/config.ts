@@ -11,7 +11,7 @@ import { normalizeOrigin } from './verify/target-uri.ts'
 import { describeIssues } from './zod-problems.ts'
 
 /** One policy of a route with its options, defaults included. */
-export interface PolicyEntry {
+interface PolicyEntry {
   readonly name: PolicyName
   readonly options: unknown
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 const units: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }
 
 /** Seconds as people read them, for messages. */
-export const spell = (seconds: number): string => `${seconds}s`
+const spell = (seconds: number): string => `${seconds}s`
 
 /** An option written with a unit (`50ms`, `30s`, `10m`, `1h`, `7d`) and read as seconds; `min` and `max` in seconds. */
 export const duration = (min: number, max: number) =>

@@ -82,7 +82,7 @@ const member = (node: unknown, name: string): object | undefined => {
   return typeof value === 'object' && value !== null ? value : undefined
 }
 
-export function valueAt(document: unknown, path: readonly (string | number)[]): unknown {
+function valueAt(document: unknown, path: readonly (string | number)[]): unknown {
   let value = document
   for (const key of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
@@ -96,6 +96,6 @@ function show(value: unknown): string {
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object' && value !== null) return 'a map'
   if (value === undefined) return 'nothing'
-  const text = JSON.stringify(value) ?? String(value)
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }

@@ -80,10 +80,10 @@ class Reading {
     const document = main.value
     if (typeof document !== 'object' || document === null || Array.isArray(document)) return document
     const merged: Record<string, unknown> = { ...document }
-    const own: unknown = merged['routes']
+    const own: unknown = merged.routes
     const routes: unknown[] = Array.isArray(own) ? [...own] : []
     for (const index of routes.keys()) this.#routes.push({ file: main, index })
-    const patterns: unknown = merged['include']
+    const patterns: unknown = merged.include
     if (!Array.isArray(patterns)) return document
     for (const [index, pattern] of patterns.entries()) {
       const found = typeof pattern === 'string' ? globSync(pattern, { cwd: dirname(main.path) }).sort() : []
@@ -91,7 +91,7 @@ class Reading {
         this.#report(main, { path: ['include', index], message: `there is no file ${pattern}` })
       for (const name of found) this.#include(join(dirname(main.path), name), merged, routes)
     }
-    merged['routes'] = routes
+    merged.routes = routes
     return merged
   }
 
@@ -108,11 +108,11 @@ class Reading {
       routes.push(route)
       this.#routes.push({ file, index })
     }
-    const known = (merged['pipelines'] ?? {}) as object
+    const known = (merged.pipelines ?? {}) as object
     for (const name of Object.keys(pipelines ?? {}))
       if (Object.hasOwn(known, name))
         this.#report(file, { path: ['pipelines', name], message: `the pipeline "${name}" exists already` })
-    merged['pipelines'] = { ...known, ...pipelines }
+    merged.pipelines = { ...known, ...pipelines }
   }
 
   /** Makes file options absolute and looks whether they can be read, so that a typing error shows at once. */

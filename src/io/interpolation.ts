@@ -46,6 +46,7 @@ type Resolved = { readonly ok: true; readonly value: string } | { readonly ok: f
 function resolve(reference: string, environment: NodeJS.ProcessEnv, files: Map<string, string>): Resolved {
   if (reference.startsWith('file:')) return readSecret(reference.slice('file:'.length), files)
   const [, name, fallback] = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s.exec(reference) ?? []
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of the configuration is being named
   if (name === undefined) return { ok: false, problem: 'expected ${NAME}, ${NAME:-default} or ${file:/path}' }
   const value = environment[name] || fallback
   return value === undefined ? { ok: false, problem: `${name} is not set and has no default` } : { ok: true, value }
