@@ -18,6 +18,8 @@ export interface LogRecord {
   readonly method?: string
   readonly path?: string
   readonly status?: number
+  /** Beginning of the hash of the configuration. */
+  readonly config?: string
   readonly problems?: readonly { readonly line?: number; readonly key?: string; readonly message: string }[]
 }
 

@@ -76,7 +76,8 @@ export function buildCheck(surroundings: Surroundings): Check {
       arrival = arrive(wire, rules, surroundings.uuid)
       const passage = pass(arrival, call, surroundings.now())
       if (!(passage instanceof Promise)) return conclude(passage)
-      return withinBudget(passage, call.budget - 20, surroundings)
+      const spent = (surroundings.monotonic() - begun) * 1000
+      return withinBudget(passage, call.budget - spent - 20, surroundings)
         .then(conclude)
         .catch(bug)
     } catch (error) {

@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
 import { buildRules } from './build.ts'
 import type { Rules } from './check.ts'
 import type { Config, ServerConfig } from './config.ts'
+import { readAuthorities } from './io/authorities.ts'
 import { boundedCache } from './io/caches.ts'
 import { type LoadedConfig, loadConfig } from './io/config-file.ts'
 import { fetchJson } from './io/fetch.ts'
@@ -15,6 +15,7 @@ import { memoryReplays } from './io/replays.ts'
 import type { Metrics } from './metrics.ts'
 import type { SenderConstraintOptions } from './policies/sender-constraint.ts'
 import type { Ports } from './policy.ts'
+import { type Reading, read, unreadable } from './verify/reading.ts'
 
 export type Loaded = Extract<LoadedConfig, { ok: true }>
 
@@ -23,8 +24,8 @@ export interface Generation {
   readonly loaded: Loaded
   readonly rules: Rules
   readonly sources: ReadonlyMap<string, LiveKeySource>
-  /** PEM of the authorities trusted for outbound calls besides the system's. */
-  readonly trust: string | undefined
+  /** Authorities trusted for outbound calls, PEM; undefined: the system's. */
+  readonly trust: readonly string[] | undefined
 }
 
 /** Seconds; wall clock and monotonic clock. */
@@ -52,6 +53,8 @@ export function buildMemory({ stores, routes }: Config) {
       monotonic,
     }),
     proofKeys: boundedCache<KeyObject>(10_000, 3600),
+    /** What calls by sources of any age trust now. */
+    outbound: { ca: undefined as readonly string[] | undefined },
   }
 }
 
@@ -67,16 +70,19 @@ export interface World {
   readonly observeKeys: (event: KeyEvent) => void
 }
 
-/** Builds everything a configuration needs, aside. Key sources of unchanged servers are kept with what they know. */
-export function buildGeneration(loaded: Loaded, before: Generation | undefined, world: World): Generation {
+/**
+ * Builds everything a configuration needs, aside. Key sources of unchanged servers are kept with what they know, also
+ * when other authorities are trusted from now on: `enforce` tells them.
+ */
+export function buildGeneration(loaded: Loaded, before: Generation | undefined, world: World): Reading<Generation> {
   const { memory, metrics, observeKeys: observe } = world
   const { config } = loaded
-  const trust = config.outbound.ca === undefined ? undefined : readFileSync(config.outbound.ca, 'utf8')
-  const ca = trust === undefined ? undefined : [...rootCertificates, trust]
-  const fetch = (url: string) => fetchJson(url, { ca })
+  const extra = config.outbound.ca === undefined ? read(undefined) : readAuthorities(config.outbound.ca)
+  if (!extra.ok) return unreadable(`outbound.ca: ${extra.problem}`)
+  const fetch = (url: string) => fetchJson(url, memory.outbound)
   const sources = new Map(
     config.authorizationServers.map((server) => {
-      const kept = before?.trust === trust && sameSource(before, server) ? before?.sources.get(server.name) : undefined
+      const kept = sameSource(before, server) ? before?.sources.get(server.name) : undefined
       return [server.name, kept ?? buildKeySource(server, { fetch, monotonic, observe })] as const
     }),
   )
@@ -90,7 +96,14 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
     // A new one per configuration: what was verified under other rules is verified again.
     signedTokens: boundedCache<true>(50_000, 60, hooks),
   }
-  return { loaded, rules: buildRules(config, loaded.hash, ports), sources, trust }
+  const trust = extra.value === undefined ? undefined : [...rootCertificates, extra.value]
+  return read({ loaded, rules: buildRules(config, loaded.hash, ports), sources, trust })
+}
+
+/** Puts a generation in force for what outlives it. */
+export function enforce({ loaded, trust }: Generation, { memory, metrics }: World): void {
+  memory.outbound.ca = trust
+  observeRoutes(metrics, loaded.config, loaded.hash, productVersion())
 }
 
 /** Whether a server's keys still come from the same place; a key file is read again either way. */
@@ -116,12 +129,14 @@ export function swap(current: Generation, world: World): Generation {
   try {
     const loaded = loadConfig(file, environment)
     if (!loaded.ok) return refused(loaded.problems)
-    const next = buildGeneration(loaded, current, world)
+    const built = buildGeneration(loaded, current, world)
+    if (!built.ok) return refused([{ message: built.problem }])
+    const next = built.value
+    enforce(next, world)
     const kept = new Set(next.sources.values())
     for (const source of current.sources.values()) if (!kept.has(source)) source.close()
     for (const source of next.sources.values()) void source.load()
     metrics.reloads.labels('applied').inc()
-    observeRoutes(metrics, loaded.config, loaded.hash, productVersion())
     log.setLevel(loaded.config.log.level)
     const fixed = JSON.stringify([loaded.config.listen, loaded.config.stores, loaded.config.limits])
     const running = JSON.stringify([

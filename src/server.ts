@@ -1,9 +1,12 @@
 import {
   ServerCredentials as Credentials,
+  logVerbosity,
   Server,
   type ServerCredentials,
+  type ServerOptions,
   type ServerUnaryCall,
   type sendUnaryData,
+  setLogVerbosity,
   status,
 } from '@grpc/grpc-js'
 import type { Config } from './config.ts'
@@ -22,7 +25,7 @@ export interface ServerParts {
   readonly concurrentChecks: number
   readonly check: (request: CheckRequest, call: Call) => CheckResponse | Promise<CheckResponse>
   /** A complete denial for a Check that is not looked at. */
-  readonly refuse: (reason: Extract<DenyReason, 'overload'>) => CheckResponse
+  readonly refuse: (reason: Extract<DenyReason, 'overload' | 'draining'>) => CheckResponse
   /** The answer when even `check` failed. */
   readonly fallback: CheckResponse
   readonly health: Health
@@ -32,10 +35,10 @@ export interface ServerParts {
 export interface CheckServer {
   /** Where it listens, with the real port. */
   readonly address: string
-  /** Finishes what is under way, then closes; after `grace` seconds whatever is left is cut. */
+  /** Finishes what is under way, then closes; what takes longer than `grace` seconds is refused. */
   readonly drain: (grace: number) => Promise<void>
-  /** Reads certificate, key and CA again; new connections get them. */
-  readonly reloadTls: () => void
+  /** Reads certificate, key and CA again; new connections get them. What is wrong with them is returned. */
+  readonly reloadTls: () => string | undefined
 }
 
 /** The largest body Envoy is told to send in the shipped bootstraps, plus headers, certificate and room. */
@@ -52,16 +55,20 @@ export async function startServer(parts: ServerParts): Promise<Reading<CheckServ
   const socket = listen.check.startsWith('unix:') ? await claimSocket(listen.check.slice('unix:'.length)) : undefined
   if (socket && !socket.ok) return unreadable(`listen.check: ${socket.problem}`)
 
+  // It would write to standard error by itself; what concerns us is handed to us as an error.
+  setLogVerbosity(logVerbosity.NONE)
   const protos = loadProtos()
-  const server = new Server({
+  const pending: Pending = new Set()
+  const server = new LenientServer({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-    'grpc.max_concurrent_streams': Math.max(parts.concurrentChecks, 100),
+    // More than the Checks we work on: what is too much gets an answer instead of waiting at Envoy for its timeout.
+    'grpc.max_concurrent_streams': 2 * parts.concurrentChecks + 100,
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 5000,
     'grpc.max_connection_idle_ms': 3_600_000,
   })
-  server.addService(protos.authorization, { Check: checkHandler(parts, tls?.value) })
+  server.addService(protos.authorization, { Check: checkHandler(parts, tls?.value, pending) })
   server.addService(protos.health, healthService(parts.health))
 
   const bound = await bind(server, listen.check, tls?.value.credentials ?? Credentials.createInsecure())
@@ -69,18 +76,45 @@ export async function startServer(parts: ServerParts): Promise<Reading<CheckServ
   socket?.value.share()
   return read({
     address: bound.value,
-    drain: (grace) => drain(server, grace),
+    drain: (grace) => {
+      parts.health.end()
+      return drain(server, grace, () => {
+        for (const answer of pending) answer(parts.refuse('draining'))
+      })
+    },
     reloadTls: () => tls?.value.reload(),
   })
 }
 
+/**
+ * Node closes a connection whose peer resets more than 33 streams a second, or opens 100 that it has no room for. An
+ * Envoy resets one for each of its clients that goes away, so a few of those could cut off everybody's Checks; the
+ * callers are our own Envoys. One that does not speak HTTP/2 is let go soon: it would hold up the end of the process.
+ * grpc-js has no options for these.
+ */
+class LenientServer extends Server {
+  constructor(options: ServerOptions) {
+    super(options)
+    const limits = {
+      streamResetBurst: 1_000_000,
+      streamResetRate: 100_000,
+      maxSessionRejectedStreams: 1_000_000,
+      unknownProtocolTimeout: 1000,
+    }
+    // biome-ignore lint/complexity/useLiteralKeys: a private member can only be reached so
+    Object.assign(this['commonServerOptions'], limits)
+  }
+}
+
+/** How to answer each Check under way. */
+type Pending = Set<(response: CheckResponse) => void>
+
 type Handler = (call: ServerUnaryCall<CheckRequest, CheckResponse>, done: sendUnaryData<CheckResponse>) => void
 
 /** Counts, identifies, hands over, and answers whatever comes of it. grpc-js does not wait for a handler: nothing may escape. */
-function checkHandler(parts: ServerParts, tls: ServerTls | undefined): Handler {
-  let underWay = 0
+function checkHandler(parts: ServerParts, tls: ServerTls | undefined, pending: Pending): Handler {
   return (call, done) => {
-    if (underWay >= parts.concurrentChecks) {
+    if (pending.size >= parts.concurrentChecks) {
       parts.observe('shed')
       done(null, parts.refuse('overload'))
       return
@@ -91,11 +125,11 @@ function checkHandler(parts: ServerParts, tls: ServerTls | undefined): Handler {
       done({ code: status.PERMISSION_DENIED, details: 'this peer is not pinned' })
       return
     }
-    underWay += 1
     const answer = (response: CheckResponse): void => {
-      underWay -= 1
-      done(null, response)
+      // Only the first answer counts; the other one comes when the time to drain is over.
+      if (pending.delete(answer)) done(null, response)
     }
+    pending.add(answer)
     const fail = (error: unknown): void => {
       parts.observe('bug', error)
       answer(parts.fallback)
@@ -136,13 +170,18 @@ function asListenError(error: Error): Error {
   return code === undefined ? error : Object.assign(new Error(error.message), { code })
 }
 
-async function drain(server: Server, grace: number): Promise<void> {
+/** A refusal needs this long to leave, milliseconds. */
+const LAST_WORDS = 100
+
+/** A Check that is cut off without an answer would pass under `failure_mode_allow`; so it is refused before. */
+async function drain(server: Server, grace: number, refuseRest: () => void): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(() => {
+  const end = (): void => {
     server.forceShutdown()
     resolve()
-  }, grace * 1000)
+  }
+  const timers = [setTimeout(refuseRest, grace * 1000), setTimeout(end, grace * 1000 + LAST_WORDS)]
   server.tryShutdown(() => resolve())
   await promise
-  clearTimeout(timer)
+  for (const timer of timers) clearTimeout(timer)
 }

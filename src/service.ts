@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { collectDefaultMetrics } from 'prom-client'
 import { buildCheck } from './check.ts'
 import type { Config } from './config.ts'
 import { deny } from './denial.ts'
 import {
   buildGeneration,
   buildMemory,
+  enforce,
   type Generation,
   type Loaded,
   type Memory,
@@ -16,7 +18,7 @@ import { buildHealth } from './io/health.ts'
 import { type HttpPort, productVersion, serveHttp } from './io/http.ts'
 import type { LiveKeySource } from './io/keys.ts'
 import { buildLog, type LineSink } from './io/log.ts'
-import { observeDecision, observeKeys, observeRoutes } from './io/observation.ts'
+import { observeDecision, observeKeys } from './io/observation.ts'
 import { watchFiles } from './io/watch.ts'
 import { buildMetrics, type Metrics } from './metrics.ts'
 import { encode, internalErrorResponse } from './response.ts'
@@ -48,14 +50,17 @@ const QUIET = 0.5
 export async function startService(surroundings: Surroundings, loaded: Loaded): Promise<Reading<Service>> {
   const { listen, limits } = loaded.config
   const metrics = buildMetrics()
+  collectDefaultMetrics({ register: metrics.registry })
   const log = buildLog(loaded.config.log.level, surroundings.output)
   const health = buildHealth()
   const memory = buildMemory(loaded.config)
   const world = { ...surroundings, memory, metrics, log, observeKeys: observeKeys(metrics, log) }
   metrics.replayCapacity.set(memory.replays.capacity)
 
-  let current = buildGeneration(loaded, undefined, world)
-  observeRoutes(metrics, loaded.config, loaded.hash, productVersion())
+  const first = buildGeneration(loaded, undefined, world)
+  if (!first.ok) return first
+  let current = first.value
+  enforce(current, world)
 
   let phase: Phase = 'starting'
   /** Until the first usable key set nothing is decided, not even on open routes. */
@@ -84,7 +89,7 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
     listen,
     concurrentChecks: limits.concurrentChecks,
     check,
-    refuse: (reason) => encode(deny(reason, 'too many Checks at once'), { ...nobody, interactionId: randomUUID() }),
+    refuse: (reason) => encode(deny(reason, 'not decided'), { ...nobody, interactionId: randomUUID() }),
     fallback: internalErrorResponse,
     health,
     observe: (event, error) => {
@@ -104,7 +109,11 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
   }
 
   const reload = (): void => {
-    server.value.reloadTls()
+    const problem = server.value.reloadTls()
+    if (problem !== undefined) {
+      metrics.reloads.labels('refused').inc()
+      log.event('error', 'TLS files refused, the last good ones stay', { problem })
+    }
     current = swap(current, world)
   }
   const watcher = watchFiles(() => current.loaded.files, reload)
@@ -131,9 +140,9 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
       watcher.close()
       health.set(false)
       // Envoy learns from the health check that it has to go elsewhere; until then it still gets its answers.
-      const end = monotonic() + limits.drain / 2
-      while (monotonic() < end && monotonic() - lastCheck < QUIET) await timer(LOOK).elapsed
-      await server.value.drain(limits.drain)
+      const end = monotonic() + limits.drain
+      while (monotonic() < end - limits.drain / 2 && monotonic() - lastCheck < QUIET) await timer(LOOK).elapsed
+      await server.value.drain(end - monotonic())
       for (const source of current.sources.values()) source.close()
       for (const port of http.value) await port.close()
       log.event('info', 'stopped')

@@ -36,13 +36,14 @@ export function registerServe(program: Command, terminal: Terminal): void {
 
 /**
  * The first reason to stop: a signal, or that nobody reads the decisions any more. A second signal ends the process at
- * once, as the system does by default.
+ * once.
  */
 function ending(): Promise<'asked' | 'deaf'> {
   const { promise, resolve } = Promise.withResolvers<'asked' | 'deaf'>()
   const stop = (): void => {
-    process.off('SIGTERM', stop)
-    process.off('SIGINT', stop)
+    // By hand: the first process of a container has no default action.
+    process.off('SIGTERM', stop).on('SIGTERM', () => process.exit(143))
+    process.off('SIGINT', stop).on('SIGINT', () => process.exit(130))
     resolve('asked')
   }
   process.on('SIGTERM', stop)

@@ -15,38 +15,55 @@ interface HealthResponse {
   readonly status: Serving | 'SERVICE_UNKNOWN'
 }
 
+/** Somebody who wants to know. */
+interface Watcher {
+  readonly tell: (serving: Serving | undefined) => void
+  /** Nothing more will be told. */
+  readonly end: () => void
+}
+
 /** The health of the service under the names of `grpc.health.v1`. */
 export interface Health {
   readonly set: (ready: boolean) => void
   readonly get: (service: string) => Serving | undefined
-  /** Calls back at once and on every change until the returned function is called. */
-  readonly watch: (service: string, listener: (serving: Serving | undefined) => void) => () => void
+  /**
+   * Tells at once and on every change until the returned function is called. Undefined when nobody more can be told: one
+   * who is not told of a change had better know nothing.
+   */
+  readonly watch: (service: string, watcher: Watcher) => (() => void) | undefined
+  /** Ends every watch: a stream that never ends would hold up the end of the server. */
+  readonly end: () => void
 }
 
 /** `liveness` and `startup` say that the process runs; every other name says whether it can decide. */
 const names = ['', 'envoy.service.auth.v3.Authorization', 'readiness', 'liveness', 'startup']
+const alive = new Set(['liveness', 'startup'])
 
 /** Watchers at the most; a kubelet and an Envoy need a handful. */
 const MAX_WATCHERS = 256
 
 export function buildHealth(): Health {
   let ready = false
-  const listeners = new Set<() => void>()
+  const watchers = new Map<Watcher, string>()
   const get = (service: string): Serving | undefined => {
     if (!names.includes(service)) return undefined
-    return ready || service === 'liveness' ? 'SERVING' : 'NOT_SERVING'
+    return ready || alive.has(service) ? 'SERVING' : 'NOT_SERVING'
   }
   return {
     set: (next) => {
       ready = next
-      for (const tell of listeners) tell()
+      for (const [watcher, service] of watchers) watcher.tell(get(service))
     },
     get,
-    watch: (service, listener) => {
-      const tell = (): void => listener(get(service))
-      if (listeners.size < MAX_WATCHERS) listeners.add(tell)
-      tell()
-      return () => listeners.delete(tell)
+    watch: (service, watcher) => {
+      if (watchers.size >= MAX_WATCHERS) return undefined
+      watchers.set(watcher, service)
+      watcher.tell(get(service))
+      return () => watchers.delete(watcher)
+    },
+    end: () => {
+      for (const watcher of [...watchers.keys()]) watcher.end()
+      watchers.clear()
     },
   }
 }
@@ -60,11 +77,18 @@ export function healthService(health: Health): UntypedServiceImplementation {
   }
   const watch: handleServerStreamingCall<HealthRequest, HealthResponse> = (call) => {
     let last: string | undefined
-    const stop = health.watch(call.request.service ?? '', (serving) => {
-      const now = serving ?? 'SERVICE_UNKNOWN'
-      if (now !== last) call.write({ status: now })
-      last = now
+    const stop = health.watch(call.request.service ?? '', {
+      tell: (serving) => {
+        const now = serving ?? 'SERVICE_UNKNOWN'
+        if (now !== last) call.write({ status: now })
+        last = now
+      },
+      end: () => call.end(),
     })
+    if (!stop) {
+      call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: 'too many watchers' })
+      return
+    }
     call.on('cancelled', stop)
     call.on('close', stop)
     call.on('error', stop)

@@ -26,6 +26,8 @@ export async function serveHttp(
     maxHeaderSize: 8192,
     requestTimeout: 5000,
     headersTimeout: 5000,
+    // Looked at every second instead of every thirty: silent connections would take the places of all others.
+    connectionsCheckingInterval: 1000,
     keepAliveTimeout: 5000,
   })
   server.maxConnections = 64
@@ -90,7 +92,10 @@ function listen(server: Server, address: string): Promise<Reading<string>> {
 export function describeListenError(error: Error, address: string): string {
   const { code } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') return `${address} is in use by another process; stop it or choose another port`
-  if (code === 'EACCES') return `this user may not listen on ${address}; choose a port above 1023`
+  if (code === 'EACCES')
+    return address.startsWith('unix:')
+      ? `this user may not create ${address.slice('unix:'.length)}; choose a directory it may write to`
+      : `this user may not listen on ${address}; choose a port above 1023`
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `${address} is not an address of this machine`
   return `${address} cannot be listened on (${code ?? error.message})`
 }

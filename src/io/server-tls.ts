@@ -4,6 +4,7 @@ import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { ServerCredentials, type ServerUnaryCall } from '@grpc/grpc-js'
 import type { Config } from '../config.ts'
 import { type Reading, read, unreadable } from '../verify/reading.ts'
+import { readAuthorities } from './authorities.ts'
 
 type TlsOptions = NonNullable<Config['listen']['tls']>
 type AuthContext = ReturnType<ServerUnaryCall<unknown, unknown>['getAuthContext']>
@@ -14,8 +15,8 @@ export interface ServerTls {
   readonly pinned: boolean
   /** The pinned name the peer's certificate carries; undefined when it carries none. */
   readonly identify: (context: AuthContext) => string | undefined
-  /** Reads the files again. Broken files change nothing. */
-  readonly reload: () => void
+  /** Reads the files again. Broken files change nothing; what is wrong with them is returned. */
+  readonly reload: () => string | undefined
 }
 
 /** Names remembered by certificate fingerprint; an Envoy fleet shares a handful. */
@@ -42,16 +43,22 @@ export function buildTls(options: TlsOptions): Reading<ServerTls> {
     },
     reload: () => {
       const renewed = readMaterial(options)
-      if (renewed.ok) credentials.renew(renewed.value)
+      if (!renewed.ok) return renewed.problem
+      credentials.renew(renewed.value)
+      return undefined
     },
   })
 }
+
+/** A caller that says nothing is cut off after this time, milliseconds; it would hold up the end of the process. */
+const HANDSHAKE_TIMEOUT = 3000
 
 /** grpc-js hands new material to live servers only through a subclass of its credentials. */
 class RenewableCredentials extends ServerCredentials {
   constructor(material: SecureContextOptions) {
     const mutual = material.ca !== undefined
-    super({ requestCert: mutual, rejectUnauthorized: mutual, minVersion: 'TLSv1.2' }, material)
+    const handshake = { requestCert: mutual, rejectUnauthorized: mutual, handshakeTimeout: HANDSHAKE_TIMEOUT }
+    super({ ...handshake, minVersion: 'TLSv1.2' }, material)
   }
 
   renew(material: SecureContextOptions): void {
@@ -64,11 +71,13 @@ class RenewableCredentials extends ServerCredentials {
 }
 
 function readMaterial({ certificate, key, clientCa }: TlsOptions): Reading<SecureContextOptions> {
+  const authorities = clientCa === undefined ? read(undefined) : readAuthorities(clientCa)
+  if (!authorities.ok) return unreadable(`clientCa ${authorities.problem}`)
   try {
     const material = {
       cert: readFileSync(certificate),
       key: readFileSync(key),
-      ...(clientCa !== undefined && { ca: readFileSync(clientCa) }),
+      ...(authorities.value !== undefined && { ca: authorities.value }),
     }
     // Throws when key and certificate do not belong together, before anything depends on them.
     createSecureContext(material)

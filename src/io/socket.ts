@@ -1,5 +1,6 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
+import { dirname } from 'node:path'
 import { type Reading, read, unreadable } from '../verify/reading.ts'
 
 /** A path that is free for a Unix socket. */
@@ -12,7 +13,8 @@ export interface SocketClaim {
 export async function claimSocket(path: string): Promise<Reading<SocketClaim>> {
   const share = (): void => chmodSync(path, 0o660)
   const kind = kindOf(path)
-  if (kind === 'absent') return read({ share })
+  if (kind === 'absent')
+    return existsSync(dirname(path)) ? read({ share }) : unreadable(`${dirname(path)} does not exist; create it`)
   if (kind !== 'socket') return unreadable(`${path} exists and is not a socket`)
   if (await isAlive(path)) return unreadable(`${path} is in use by another process`)
   unlinkSync(path)
@@ -27,11 +29,12 @@ function kindOf(path: string): 'absent' | 'socket' | 'other' {
   }
 }
 
+/** Only a refusal proves that nobody listens: a socket may be full, of another kind, or not ours to connect to. */
 function isAlive(path: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   const probe = connect(path)
   probe.setTimeout(1000, () => resolve(true))
   probe.once('connect', () => resolve(true))
-  probe.once('error', () => resolve(false))
+  probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED'))
   return promise.finally(() => probe.destroy())
 }

@@ -3,8 +3,9 @@ import { type FSWatcher, readFileSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
- * Calls back when the content of any of the files changes. Directories are watched, because a watch on a file dies with
- * the first ConfigMap swap or rename; a slow poll catches what the system forgets to tell. Times in milliseconds.
+ * Calls back when the content of any of the files has changed and then stood still: a file that is being written is not
+ * taken for a new one. Directories are watched, because a watch on a file dies with the first ConfigMap swap or rename;
+ * a slow poll catches what the system forgets to tell. Times in milliseconds.
  */
 export function watchFiles(
   files: () => readonly string[],
@@ -12,23 +13,28 @@ export function watchFiles(
   { debounce = 200, poll = 30_000 }: { readonly debounce?: number; readonly poll?: number } = {},
 ): { readonly close: () => void } {
   const watchers = new Map<string, FSWatcher>()
-  let seen = digest(files())
+  let seen = digests(files())
+  let moving: Digests | undefined
   let pending: NodeJS.Timeout | undefined
 
   const look = (): void => {
     pending = undefined
-    const now = digest(files())
-    if (now !== seen) {
-      seen = now
+    const now = digests(files())
+    if (isSame(now, seen)) moving = undefined
+    else if (moving && isSame(now, moving)) {
+      moving = undefined
       onChange()
-      // The change may have named other files.
-      seen = digest(files())
+      // What was there before the files were read counts, so that a change since then is found at the next look. Files
+      // that are named for the first time are looked at now.
+      seen = new Map(files().map((file) => [file, now.get(file) ?? digest(file)]))
+    } else {
+      moving = now
+      soon()
     }
     attach()
   }
   const soon = (): void => {
-    pending ??= setTimeout(look, debounce)
-    pending.unref()
+    pending ??= setTimeout(look, debounce).unref()
   }
   const attach = (): void => {
     // A mounted ConfigMap swaps the directory its links lead to; the link's own directory tells.
@@ -53,8 +59,7 @@ export function watchFiles(
     }
   }
   attach()
-  const timer = setInterval(look, poll)
-  timer.unref()
+  const timer = setInterval(look, poll).unref()
   return {
     close: () => {
       clearInterval(timer)
@@ -64,16 +69,19 @@ export function watchFiles(
   }
 }
 
-/** One hash over all contents; a file that cannot be read counts as its absence. */
-function digest(files: readonly string[]): string {
-  const hash = createHash('sha256')
-  for (const file of files) {
-    hash.update(file)
-    try {
-      hash.update(readFileSync(file))
-    } catch {
-      hash.update('\0absent')
-    }
+/** Hashes of contents by file. */
+type Digests = ReadonlyMap<string, string>
+
+const digests = (files: readonly string[]): Digests => new Map(files.map((file) => [file, digest(file)]))
+
+/** A file that cannot be read counts as its absence. */
+function digest(file: string): string {
+  try {
+    return createHash('sha256').update(readFileSync(file)).digest('hex')
+  } catch {
+    return 'absent'
   }
-  return hash.digest('hex')
 }
+
+const isSame = (one: Digests, other: Digests): boolean =>
+  one.size === other.size && [...one].every(([file, content]) => other.get(file) === content)
