@@ -51,6 +51,9 @@ export interface Surroundings {
   readonly timer: (milliseconds: number) => { readonly elapsed: Promise<void>; readonly cancel: () => void }
 }
 
+/** What is left of the budget for the way back, milliseconds. */
+const MARGIN = 20
+
 export type Check = (wire: CheckRequest, call: Call) => CheckResponse | Promise<CheckResponse>
 
 /** Where a request arrived, as far as it could be read and matched. */
@@ -74,10 +77,12 @@ export function buildCheck(surroundings: Surroundings): Check {
     const bug = (error: unknown): CheckResponse => fail(surroundings, rules, arrival, error, begun)
     try {
       arrival = arrive(wire, rules, surroundings.uuid)
+      // Nobody waits for this answer any more, and a proof would be spent for nothing.
+      if (call.budget <= MARGIN) return conclude(refused(deny('deadline', 'the time budget was spent on the way here')))
       const passage = pass(arrival, call, surroundings.now())
       if (!(passage instanceof Promise)) return conclude(passage)
       const spent = (surroundings.monotonic() - begun) * 1000
-      return withinBudget(passage, call.budget - spent - 20, surroundings)
+      return withinBudget(passage, call.budget - spent - MARGIN, surroundings)
         .then(conclude)
         .catch(bug)
     } catch (error) {
@@ -100,8 +105,7 @@ function arrive(wire: CheckRequest, rules: Rules, uuid: () => string): Arrival {
   const match = rules.routes.match(attributes)
   if (!match.ok) return { ...arrival, attributes, denial: match }
 
-  const denial = match.value.route.kind === 'open' ? undefined : refuseAmbiguous(attributes)
-  return { ...arrival, attributes, match: match.value, denial }
+  return { ...arrival, attributes, match: match.value, denial: refuseAmbiguous(attributes) }
 }
 
 const nowhere = { headers: new Map(), interactionId: '', attributes: undefined, match: undefined, denial: undefined }

@@ -1,7 +1,5 @@
-import type { Config, RouteConfig } from './config.ts'
-import { covers } from './path-template.ts'
-import type { AccessTokenOptions } from './policies/access-token.ts'
-import { needsOf, policies } from './policies/registry.ts'
+import type { Config } from './config.ts'
+import { checkRoute } from './config-route-checks.ts'
 import type { Problem } from './problems.ts'
 
 /** What the schema alone cannot say: settings that contradict each other or would be unsafe together. */
@@ -11,16 +9,16 @@ export const checkConfig = (config: Config): readonly Problem[] => [
   ...checkReplicas(config),
   ...checkIdentity(config),
   ...checkNames(config),
-  ...config.routes.flatMap((route, index) => [
-    ...checkRoute(route, config),
-    ...checkHidden(route, config.routes.slice(0, index)),
-  ]),
+  ...config.routes.flatMap((route, index) => checkRoute(route, config.routes.slice(0, index), config)),
 ]
+
+/** Nobody outside this machine gets there. A name that only looks like an address is none. */
+const LOCAL = /^(?:unix:|127(?:\.[0-9]{1,3}){3}:|localhost:|\[::1\]:)/
 
 /** FAPI-NET-05: the Check port belongs on loopback, a socket, or behind mutual TLS with pinned peers. */
 function checkListen({ listen, profile }: Config): readonly Problem[] {
   const problems: Problem[] = []
-  const local = /^(?:unix:|127\.|localhost:|\[::1\]:)/.test(listen.check)
+  const local = LOCAL.test(listen.check)
   const { tls } = listen
   if (tls?.peers && !tls.clientCa)
     problems.push({ path: ['listen', 'tls', 'clientCa'], message: 'peers can only be pinned together with clientCa' })
@@ -34,6 +32,11 @@ function checkListen({ listen, profile }: Config): readonly Problem[] {
       path: ['listen', 'insecureCheck'],
       message: `profile ${profile} allows this only together with meshTls: true (the mesh authenticates and encrypts)`,
     })
+  if (!LOCAL.test(listen.admin))
+    problems.push({
+      path: ['listen', 'admin'],
+      message: `${listen.admin} can be reached from outside: use loopback or unix:/path, and listen.metrics for what may be seen there`,
+    })
   return problems
 }
 
@@ -41,12 +44,15 @@ function checkServers({ authorizationServers }: Config): readonly Problem[] {
   const problems: Problem[] = []
   for (const [index, { issuer, keys, name }] of authorizationServers.entries()) {
     const path = ['authorizationServers', index]
-    if (!/^https:\/\/[^\s?#@]+$/.test(issuer))
-      problems.push({ path: [...path, 'issuer'], message: 'expected an https URL without query, fragment and user' })
-    if ('uri' in keys && !/^https:\/\/[^\s#@]+$/.test(keys.uri))
+    if (!/^https:\/\/[^\s?#@]+$/.test(issuer) || !URL.canParse(issuer))
+      problems.push({
+        path: [...path, 'issuer'],
+        message: `expected an https URL without query, fragment and user, found ${JSON.stringify(issuer)}`,
+      })
+    if ('uri' in keys && !(/^https:\/\/[^\s#@]+$/.test(keys.uri) && URL.canParse(keys.uri)))
       problems.push({
         path: [...path, 'keys', 'uri'],
-        message: 'expected an https URL (FAPI 2.0 Security Profile section 5.2.1)',
+        message: `expected an https URL (FAPI 2.0 Security Profile section 5.2.1), found ${JSON.stringify(keys.uri)}`,
       })
     const before = authorizationServers.slice(0, index)
     if (before.some((other) => other.issuer === issuer))
@@ -68,7 +74,7 @@ function checkReplicas({ replicas }: Config): readonly Problem[] {
 
 /** Headers Envoy, HTTP itself or the token travel in are not ours to give to an identity. */
 const reserved =
-  /^(?:host|authorization|proxy-.*|cookie|set-cookie|dpop|connection|keep-alive|te|trailer|transfer-encoding|upgrade|via|expect|forwarded|content-.*|x-forwarded-.*|x-envoy-.*|x-request-id|x-fapi-.*|date|server|age|accept.*|user-agent|origin|referer|signature.*|client-cert.*|www-authenticate|cache-control|range|if-.*)$/
+  /^(?:host|authorization|proxy-.*|cookie|set-cookie|dpop|connection|keep-alive|te|trailer|transfer-encoding|upgrade|via|expect|forwarded|content-.*|x-forwarded-.*|x-real-ip|x-original-.*|x-http-method.*|x-envoy-.*|x-request-id|x-fapi-.*|date|server|age|accept.*|user-agent|origin|referer|signature.*|client-cert.*|www-authenticate|cache-control|range|if-.*)$/
 
 function checkIdentity({ identity }: Config): readonly Problem[] {
   const problems: Problem[] = []
@@ -87,109 +93,21 @@ function checkNames({ routes, publicOrigins }: Config): readonly Problem[] {
   const names = new Set<string>()
   for (const { name, at } of routes) {
     if (names.has(name))
-      problems.push({ path: at, message: `two routes are named "${name}"; give this one a name of its own` })
+      problems.push({
+        path: [...at, 'name'],
+        message: `two routes are named "${name}"; give this one a name of its own`,
+      })
     names.add(name)
   }
   const authorities = new Map<string, string>()
-  for (const [index, { origin, authorities: own }] of publicOrigins.entries())
-    for (const authority of own) {
-      const other = authorities.get(authority)
-      if (other !== undefined)
-        problems.push({ path: ['publicOrigins', index], message: `the host ${authority} already selects ${other}` })
-      authorities.set(authority, origin)
-    }
-  return problems
-}
-
-function checkRoute(route: RouteConfig, config: Config): readonly Problem[] {
-  const { at, kind, exceptions, hosts } = route
-  const problems: Problem[] = []
-  const [exception] = exceptions
-  if (exception !== undefined && config.profile !== 'compat')
-    problems.push({ path: [...at, 'exceptions'], message: `${exception} is only allowed under profile: compat` })
-  if (kind === 'bearer' && !exceptions.includes('bearerTokens'))
-    problems.push({ path: [...at, 'kind'], message: 'kind: bearer needs exceptions: [bearerTokens]' })
-  if (kind !== 'bearer' && exceptions.includes('bearerTokens'))
-    problems.push({ path: [...at, 'kind'], message: 'exceptions: [bearerTokens] makes this a bearer route' })
-  if (kind === 'open' && route.template.rest && route.template.segments.length === 0)
-    problems.push({
-      path: [...at, 'path'],
-      message: 'an open route cannot cover /**; name the paths that need no token',
-    })
-  const known = new Set(config.publicOrigins.flatMap(({ origin, authorities }) => [...authorities, origin.slice(8)]))
-  for (const host of hosts ?? [])
-    if (!known.has(host))
-      problems.push({ path: [...at, 'hosts'], message: `${host} selects none of the publicOrigins` })
-  return [...problems, ...checkOrder(route), ...checkTokens(route, config)]
-}
-
-/** Every policy finds what it needs proven before it, and the route's kind finds what it demands at the end. */
-function checkOrder({ at, kind, policies: entries, exceptions }: RouteConfig): readonly Problem[] {
-  const problems: Problem[] = []
-  const proven = new Set<string>()
-  for (const { name } of entries) {
-    for (const fact of needsOf(name, new Set(exceptions)))
-      if (!proven.has(fact))
-        problems.push({ path: at, message: `${name} needs a verified ${fact}; put the policy that yields it first` })
-    for (const fact of policies[name].yields) proven.add(fact)
+  for (const [index, { origin, authorities: own }] of publicOrigins.entries()) {
+    const taken = own.find((authority) => authorities.has(authority))
+    if (taken !== undefined)
+      problems.push({
+        path: ['publicOrigins', index],
+        message: `the host ${taken} already selects ${authorities.get(taken)}`,
+      })
+    for (const authority of own) authorities.set(authority, origin)
   }
-  const demanded = kind === 'resource' ? ['token', 'binding'] : kind === 'bearer' ? ['token'] : []
-  for (const fact of demanded)
-    if (!proven.has(fact))
-      problems.push({ path: at, message: `the pipeline of this route never yields a verified ${fact}` })
   return problems
 }
-
-/** What a route asks of tokens agrees with what is known about its authorization servers. */
-function checkTokens({ at, policies: entries, exceptions }: RouteConfig, config: Config): readonly Problem[] {
-  const entry = entries.find(({ name }) => name === 'accessToken')
-  if (!entry) return []
-  // Parsed by the very schema this type comes from.
-  const { from, audiences, maxLifetime } = entry.options as AccessTokenOptions
-  const names = config.authorizationServers.map(({ name }) => name)
-  const unknown = from?.find((name) => !names.includes(name))
-  if (unknown !== undefined)
-    return [{ path: [...at, 'accessToken', 'from'], message: `there is no authorization server named "${unknown}"` }]
-  const servers = config.authorizationServers.filter(({ name }) => from === undefined || from.includes(name))
-
-  const problems: Problem[] = []
-  const several = servers.find((server) => server.audiences.length > 1)
-  if (several && !audiences && config.profile !== 'compat')
-    problems.push({
-      path: at,
-      message: `${several.name} has several audiences; say with accessToken.audiences which are for this route`,
-    })
-  const lasting = servers.find(({ revocation }) => maxLifetime > revocation.shortLived)
-  if (lasting && !exceptions.includes('noRevocation'))
-    problems.push({
-      path: [...at, 'accessToken', 'maxLifetime'],
-      message: `tokens of ${lasting.name} may live ${maxLifetime} s, but without a revocation source only ${lasting.revocation.shortLived} s are accepted (revocation.shortLived)`,
-    })
-  const endless = exceptions.includes('longLivedTokens') && !exceptions.includes('noRevocation')
-  if (endless)
-    problems.push({
-      path: [...at, 'exceptions'],
-      message: 'longLivedTokens without a revocation source also needs noRevocation',
-    })
-  return problems
-}
-
-/** A route that an earlier one always takes is a mistake, and a dangerous one when the earlier one is open. */
-function checkHidden(route: RouteConfig, before: readonly RouteConfig[]): readonly Problem[] {
-  const hiding = before.find(
-    (earlier) =>
-      within(route.hosts, earlier.hosts) &&
-      route.methods.every((method) => earlier.methods.includes(method)) &&
-      covers(earlier.template, route.template),
-  )
-  if (!hiding) return []
-  return [
-    {
-      path: route.at,
-      message: `route "${route.name}" is never reached: "${hiding.name}" (${hiding.path}) before it takes all its requests`,
-    },
-  ]
-}
-
-const within = (inner: readonly string[] | undefined, outer: readonly string[] | undefined): boolean =>
-  outer === undefined || inner?.every((item) => outer.includes(item)) === true

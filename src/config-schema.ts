@@ -5,9 +5,14 @@ import { type PolicyName, policies } from './policies/registry.ts'
 const text = z.string().min(1)
 
 /** `host:port`, `[v6]:port` or `unix:/path`. */
-const address = z.string().regex(/^(?:unix:\/.+|(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})$/, {
-  error: 'host:port, [v6]:port or unix:/path',
-})
+const address = z
+  .string()
+  .regex(/^(?:unix:\/.+|(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})$/, {
+    error: 'host:port, [v6]:port or unix:/path',
+  })
+  .refine((text) => text.startsWith('unix:') || !(Number(/[0-9]+$/.exec(text)?.[0]) > 65_535), {
+    error: 'a port up to 65535',
+  })
 
 const listen = z.strictObject({
   check: address.default('127.0.0.1:9191'),
@@ -33,24 +38,24 @@ const publicOrigin = z.union([
     hosts: z.array(text).default([]),
     pathPrefix: z
       .string()
-      .regex(/^(?:\/[A-Za-z0-9._~!$&'()*+,=:@-]+)*$/, {
-        error: 'a path like /open-banking, without a slash at its end',
+      .regex(/^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~!$&'()*+,=:@-]+)*$/, {
+        error: 'a path like /open-banking, without dot segments and without a slash at its end',
       })
       .default(''),
   }),
 ])
 
-const keys = z.union([
-  z.strictObject({ discovery: z.literal(true) }),
-  z.strictObject({ uri: text }),
-  z.strictObject({ file: text }),
-])
+const keys = z.union(
+  [z.strictObject({ discovery: z.literal(true) }), z.strictObject({ uri: text }), z.strictObject({ file: text })],
+  { error: '{ discovery: true }, { uri: https://… } or { file: … }' },
+)
+
+const shortName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: 'a short name of letters, digits, . _ -' })
 
 const authorizationServer = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: 'a short name of letters, digits, . _ -' })
-    .optional(),
+  name: shortName.optional(),
   issuer: text,
   audiences: z.array(text).min(1).optional(),
   keys: keys.default({ discovery: true }),
@@ -107,10 +112,7 @@ const exceptionNames = [
 ] as const
 
 const route = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: 'a short name of letters, digits, . _ -' })
-    .optional(),
+  name: shortName.optional(),
   hosts: z.array(text).min(1).optional(),
   methods: z.array(method).min(1).optional(),
   path: text,
@@ -135,7 +137,7 @@ export const configSchema = z.strictObject({
   stores: z
     .strictObject({
       replay: z.enum(['memory']).default('memory'),
-      replayCapacity: z.int().min(1000).max(5_000_000).default(100_000),
+      replayCapacity: z.int().min(1000).max(5_000_000).default(500_000),
       afterRestart: z.enum(['refuse', 'accept']).default('refuse'),
     })
     .prefault({}),

@@ -1,20 +1,15 @@
+import type { z } from 'zod'
 import type { RouteKind } from './admission.ts'
 import { checkConfig } from './config-checks.ts'
+import { openPolicies, type PolicyEntry, type Reading, readPolicies } from './config-policies.ts'
 import { configSchema, type ParsedConfig, type ParsedRoute } from './config-schema.ts'
 import type { IdentityFact } from './identity.ts'
 import { compileTemplate, type Template } from './path-template.ts'
-import { type PolicyName, policies, standardOrder } from './policies/registry.ts'
 import type { Problem } from './problems.ts'
-import type { PublicOrigin } from './routes.ts'
-import { isObject, type JsonObject, own } from './verify/strict-json.ts'
+import { nameAuthority, type PublicOrigin } from './routes.ts'
+import { isObject } from './verify/strict-json.ts'
 import { normalizeOrigin } from './verify/target-uri.ts'
 import { describeIssues } from './zod-problems.ts'
-
-/** One policy of a route with its options, defaults included. */
-interface PolicyEntry {
-  readonly name: PolicyName
-  readonly options: unknown
-}
 
 /** A route with everything defaults and pipelines say about it. */
 export interface RouteConfig {
@@ -51,29 +46,71 @@ export interface Config
 
 export type ConfigReading =
   | { readonly ok: true; readonly config: Config }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
+  | {
+      readonly ok: false
+      readonly problems: readonly Problem[]
+      /** What could be read all the same, for the checks that come after. */
+      readonly draft: Config | undefined
+    }
 
 /** A parsed document → Config, or every problem it has. Files it names are not looked at. */
 export function readConfig(document: unknown): ConfigReading {
   const parsed = configSchema.safeParse(document)
-  if (!parsed.success) return { ok: false, problems: describeIssues(parsed.error.issues, document) }
-  const raw = isObject(document) ? document : {}
-  const problems: Problem[] = []
-  const publicOrigins = parsed.data.publicOrigins.map((origin, index) => readOrigin(origin, index, problems))
+  if (parsed.success) {
+    const { config, problems } = build(parsed.data, document)
+    return problems.length === 0 ? { ok: true, config } : { ok: false, problems, draft: config }
+  }
+  const { issues } = parsed.error
+  const wrong = describeIssues(issues, document)
+  // A misspelled key does not keep what is wrong with the others from being told.
+  const known = withoutUnknownKeys(document, issues)
+  const again = configSchema.safeParse(known)
+  if (!again.success) return { ok: false, problems: wrong, draft: undefined }
+  const { config, problems } = build(again.data, known)
+  return { ok: false, problems: [...wrong, ...problems.filter((one) => !isFollower(one, wrong))], draft: config }
+}
+
+function withoutUnknownKeys(document: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
+  const copy: unknown = structuredClone(document)
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') continue
+    const holder = issue.path.reduce<unknown>(
+      (value, key) => (isObject(value) || Array.isArray(value) ? Reflect.get(value, key) : undefined),
+      copy,
+    )
+    if (isObject(holder)) for (const key of issue.keys) Reflect.deleteProperty(holder, key)
+  }
+  return copy
+}
+
+/** Fills in what defaults and pipelines say, and checks what the schema alone cannot. */
+function build(
+  all: ParsedConfig,
+  document: unknown,
+): { readonly config: Config; readonly problems: readonly Problem[] } {
+  const reading: Reading = { all, raw: isObject(document) ? document : {}, problems: [] }
+  const publicOrigins = all.publicOrigins.map((origin, index) => readOrigin(origin, index, reading.problems))
+  const { pipelines: _pipelines, defaults: _defaults, include: _include, ...kept } = all
   const config: Config = {
-    ...parsed.data,
+    ...kept,
     publicOrigins,
-    authorizationServers: parsed.data.authorizationServers.map((server) => ({
+    authorizationServers: all.authorizationServers.map((server) => ({
       ...server,
       name: server.name ?? hostOf(server.issuer),
       audiences: server.audiences ?? publicOrigins.map(({ origin }) => origin),
     })),
-    identity: { ...parsed.data.identity, headers: readIdentityNames(parsed.data.identity.headers) },
-    routes: parsed.data.routes.map((route, index) => readRoute(route, index, parsed.data, raw, problems)),
+    identity: { ...all.identity, headers: readIdentityNames(all.identity.headers) },
+    routes: all.routes.map((route, index) => readRoute(route, index, reading)),
   }
-  problems.push(...checkConfig(config))
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, config }
+  const problems = [...reading.problems, ...checkConfig(config)]
+  // What stands in a pipeline is told once, not once for each route that runs it.
+  const seen = new Set<string>()
+  return { config, problems: problems.filter((one) => seen.size !== seen.add(JSON.stringify(one)).size) }
 }
+
+/** What is said of a policy whose own options are wrong may be nothing but a consequence. */
+const isFollower = ({ path }: Problem, causes: readonly Problem[]): boolean =>
+  path.length > 2 && causes.some((cause) => path.every((key, index) => cause.path[index] === key))
 
 function readOrigin(origin: ParsedConfig['publicOrigins'][number], index: number, problems: Problem[]): PublicOrigin {
   const {
@@ -83,12 +120,22 @@ function readOrigin(origin: ParsedConfig['publicOrigins'][number], index: number
   } = typeof origin === 'string' ? { origin, hosts: [], pathPrefix: '' } : origin
   const normal = normalizeOrigin(written)
   if (!normal.ok)
-    problems.push({ path: ['publicOrigins', index], message: `expected https://host[:port]: ${normal.problem}` })
-  const value = normal.ok ? normal.value : 'https://invalid'
-  const host = value.slice('https://'.length)
-  const spelled = /:[0-9]+$/.test(host) ? [host] : [host, `${host}:443`]
-  return { origin: value, authorities: [...spelled, ...hosts.map((name) => name.toLowerCase())], pathPrefix }
+    problems.push({
+      path: ['publicOrigins', index],
+      message: `${JSON.stringify(written)} is no public origin: ${normal.problem}`,
+    })
+  for (const [position, host] of hosts.entries())
+    if (!AUTHORITY.test(host))
+      problems.push({
+        path: ['publicOrigins', index, 'hosts', position],
+        message: `expected host or host:port, found ${JSON.stringify(host)}`,
+      })
+  // One that cannot be used is guessed at, so that nothing else is said to be wrong because of it.
+  const value = normal.ok ? normal.value : `https://${/^(?:[a-z]+:\/\/)?([^/?#]*)/i.exec(written)?.[1]?.toLowerCase()}`
+  return { origin: value, authorities: [...new Set([value.slice(8), ...hosts].map(nameAuthority))], pathPrefix }
 }
+
+const AUTHORITY = /^(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?$/
 
 /** Methods of a route that names none. OPTIONS has to be asked for; TRACE and CONNECT never match. */
 const defaultMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
@@ -115,26 +162,24 @@ function readIdentityNames(headers: ParsedConfig['identity']['headers']): Config
   })
 }
 
-function readRoute(
-  route: ParsedRoute,
-  index: number,
-  all: ParsedConfig,
-  raw: JsonObject,
-  problems: Problem[],
-): RouteConfig {
+function readRoute(route: ParsedRoute, index: number, reading: Reading): RouteConfig {
   const at = ['routes', index]
+  const { problems } = reading
   const template = compileTemplate(route.path)
   if (!template.ok) problems.push({ path: [...at, 'path'], message: template.problem })
+  if (route.open && route.kind !== undefined && route.kind !== 'open')
+    problems.push({ path: [...at, 'kind'], message: `open: true contradicts kind: ${route.kind}` })
   const kind = route.kind ?? (route.open ? 'open' : route.exceptions.includes('bearerTokens') ? 'bearer' : 'resource')
   return {
     name: route.name ?? nameOf(route),
     kind,
-    hosts: route.hosts?.map((host) => host.toLowerCase()),
+    hosts: route.hosts?.map(nameAuthority),
     methods: route.methods ?? defaultMethods,
     path: route.path,
-    template: template.ok ? template.value : { segments: [], rest: false },
+    // One that cannot be read is like no other, so no route is said to hide another because of it.
+    template: template.ok ? template.value : { segments: [{ literal: `/${index}` }], rest: false },
     exceptions: route.exceptions,
-    policies: kind === 'open' ? openPolicies(route, at, problems) : readPolicies(route, at, kind, all, raw, problems),
+    policies: kind === 'open' ? openPolicies(route, at, reading) : readPolicies(route, at, kind, reading),
     at,
   }
 }
@@ -145,60 +190,3 @@ const nameOf = ({ path, methods }: ParsedRoute): string =>
     .filter(Boolean)
     .join('-')
     .slice(0, 64) || (path.endsWith('**') ? 'all' : 'root')
-
-function openPolicies(route: ParsedRoute, at: Problem['path'], problems: Problem[]): readonly PolicyEntry[] {
-  const written = standardOrder.filter((name) => name !== 'fapiHeaders' && route[name] !== undefined)
-  for (const name of written)
-    problems.push({ path: [...at, name], message: `an open route checks nothing, so ${name} cannot stand on it` })
-  return route.fapiHeaders === undefined ? [] : [{ name: 'fapiHeaders', options: route.fapiHeaders }]
-}
-
-/** The named pipeline with the policy keys of the route merged in, in standard order. */
-function readPolicies(
-  route: ParsedRoute,
-  at: Problem['path'],
-  kind: RouteKind,
-  all: ParsedConfig,
-  raw: JsonObject,
-  problems: Problem[],
-): readonly PolicyEntry[] {
-  const name = route.pipeline ?? all.defaults.pipeline
-  const entries = name === undefined ? builtIn(kind) : own(own(raw, 'pipelines') as JsonObject, name)
-  if (!Array.isArray(entries)) {
-    const path = route.pipeline === undefined ? ['defaults', 'pipeline'] : [...at, 'pipeline']
-    problems.push({ path, message: `there is no pipeline named "${name}"` })
-    return []
-  }
-  const written = (own(raw, 'routes') as readonly JsonObject[])[Number(at[1])] ?? {}
-  const merged = new Map<PolicyName, unknown>(entries.map(readEntry))
-  const added = standardOrder.filter((policy) => Object.hasOwn(written, policy))
-  for (const policy of added) {
-    const options = merge(merged.get(policy), own(written, policy))
-    if (merged.has(policy)) merged.set(policy, options)
-    else insert(merged, policy, options)
-  }
-  return [...merged].map(([policy, options]) => ({ name: policy, options: policies[policy].options.parse(options) }))
-}
-
-const builtIn = (kind: RouteKind): readonly unknown[] =>
-  kind === 'bearer' ? ['accessToken'] : ['accessToken', 'senderConstraint']
-
-// The schema has accepted the document, so an entry is a policy name or an object with one.
-const readEntry = (entry: unknown): [PolicyName, unknown] =>
-  typeof entry === 'string' ? [entry as PolicyName, {}] : (Object.entries(entry as object)[0] as [PolicyName, unknown])
-
-/** Puts a policy in front of the first one that comes later in the standard order. */
-function insert(merged: Map<PolicyName, unknown>, name: PolicyName, options: unknown): void {
-  const entries = [...merged]
-  const later = entries.findIndex(([other]) => standardOrder.indexOf(other) > standardOrder.indexOf(name))
-  entries.splice(later < 0 ? entries.length : later, 0, [name, options])
-  merged.clear()
-  for (const [key, value] of entries) merged.set(key, value)
-}
-
-/** The route's options over the pipeline's: maps member by member, anything else as a whole. */
-function merge(base: unknown, over: unknown): unknown {
-  if (!isObject(base) || !isObject(over)) return over ?? base
-  const members = new Set([...Object.keys(base), ...Object.keys(over)])
-  return Object.fromEntries([...members].map((name) => [name, merge(own(base, name), own(over, name))]))
-}

@@ -1,17 +1,41 @@
 import { z } from 'zod'
 
-const units: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }
+/** Milliseconds of each unit, the longest first. */
+const units = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1000],
+  ['ms', 1],
+] as const
 
-/** Seconds as people read them, for messages. */
-const spell = (seconds: number): string => `${seconds}s`
+const sizes: ReadonlyMap<string, number> = new Map(units)
 
-/** An option written with a unit (`50ms`, `30s`, `10m`, `1h`, `7d`) and read as seconds; `min` and `max` in seconds. */
+/** Seconds as an operator writes them: `600` is `10m`, `0.05` is `50ms`. */
+export function spellDuration(seconds: number): string {
+  const milliseconds = Math.round(seconds * 1000)
+  if (milliseconds === 0) return '0s'
+  const [unit, size] = units.find(([, each]) => milliseconds % each === 0) ?? (['ms', 1] as const)
+  return `${milliseconds / size}${unit}`
+}
+
+function readDuration(text: string): number {
+  const [, number = '0', unit = 's'] = /^([0-9]+)([a-z]+)$/.exec(text) ?? []
+  return (Number(number) * (sizes.get(unit) ?? 1000)) / 1000
+}
+
+const expected = 'a duration with a unit, for example 30s or 10m'
+
+/**
+ * An option written with a unit (`50ms`, `30s`, `10m`, `1h`, `7d`) and read as seconds; `min` and `max` in seconds. It
+ * reads both ways, so that a configuration can be written back.
+ */
 export const duration = (min: number, max: number) =>
   z
-    .string({ error: 'a duration with a unit, for example 30s or 10m' })
-    .regex(/^[0-9]{1,9}(ms|s|m|h|d)$/, { error: 'a duration with a unit, for example 30s or 10m' })
-    .transform((text) => {
-      const [, number = '0', unit = 's'] = /^([0-9]+)([a-z]+)$/.exec(text) ?? []
-      return Number(number) * (units[unit] ?? 1)
+    .codec(z.string({ error: expected }).regex(/^[0-9]{1,9}(ms|s|m|h|d)$/, { error: expected }), z.number(), {
+      decode: readDuration,
+      encode: spellDuration,
     })
-    .refine((seconds) => seconds >= min && seconds <= max, { error: `between ${spell(min)} and ${spell(max)}` })
+    .refine((seconds) => seconds >= min && seconds <= max, {
+      error: `a duration from ${spellDuration(min)} to ${spellDuration(max)}`,
+    })

@@ -68,6 +68,8 @@ export interface World {
   readonly metrics: Metrics
   readonly log: Log
   readonly observeKeys: (event: KeyEvent) => void
+  /** Called when a change was refused for a reason that may be gone in a while. */
+  readonly tryLater?: () => void
 }
 
 /**
@@ -103,6 +105,8 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
 /** Puts a generation in force for what outlives it. */
 export function enforce({ loaded, trust }: Generation, { memory, metrics }: World): void {
   memory.outbound.ca = trust
+  // What is left of servers that are gone; the others tell anew as soon as their keys have been looked at.
+  for (const gauge of [metrics.jwksKeys, metrics.jwksSkipped, metrics.jwksLeaks, metrics.dependencyUp]) gauge.reset()
   observeRoutes(metrics, loaded.config, loaded.hash, productVersion())
 }
 
@@ -118,8 +122,14 @@ function mustGet(sources: ReadonlyMap<string, LiveKeySource>, name: string): Liv
   return source
 }
 
-/** Reads the configuration again and returns the generation in force afterwards: the new one, or the last good one. */
-export function swap(current: Generation, world: World): Generation {
+/** How long a reload waits for the keys of new places, milliseconds. */
+const NEW_KEYS = 3000
+
+/**
+ * Reads the configuration again and returns the generation in force afterwards: the new one, or the last good one. New
+ * places of keys have to give some first, so that a misspelled one cannot take away keys that are good.
+ */
+export async function swap(current: Generation, world: World): Promise<Generation> {
   const { file, environment, metrics, log } = world
   const refused = (problems: unknown): Generation => {
     metrics.reloads.labels('refused').inc()
@@ -132,9 +142,14 @@ export function swap(current: Generation, world: World): Generation {
     const built = buildGeneration(loaded, current, world)
     if (!built.ok) return refused([{ message: built.problem }])
     const next = built.value
+    const keyless = await firstKeys(next, current, world)
+    if (keyless.length > 0) {
+      closeOthers(next, current)
+      world.tryLater?.()
+      return refused(keyless.map((name) => ({ message: `no keys of ${name} could be had from their new place` })))
+    }
     enforce(next, world)
-    const kept = new Set(next.sources.values())
-    for (const source of current.sources.values()) if (!kept.has(source)) source.close()
+    closeOthers(current, next)
     for (const source of next.sources.values()) void source.load()
     metrics.reloads.labels('applied').inc()
     log.setLevel(loaded.config.log.level)
@@ -150,4 +165,31 @@ export function swap(current: Generation, world: World): Generation {
   } catch (error) {
     return refused([{ message: error instanceof Error ? error.message : String(error) }])
   }
+}
+
+/** Names of the servers whose sources are new and have given no keys in time. */
+async function firstKeys(next: Generation, current: Generation, { memory }: World): Promise<readonly string[]> {
+  const fresh = [...next.sources].filter(([, source]) => ![...current.sources.values()].includes(source))
+  if (fresh.length === 0) return []
+  // They are asked with what the new configuration trusts.
+  const before = memory.outbound.ca
+  memory.outbound.ca = next.trust
+  const limit = timer(NEW_KEYS)
+  await Promise.race([Promise.all(fresh.map(([, source]) => source.load())), limit.elapsed])
+  limit.cancel()
+  const keyless = fresh.filter(([, source]) => source.size === 0).map(([name]) => name)
+  if (keyless.length > 0) memory.outbound.ca = before
+  return keyless
+}
+
+function closeOthers(leaving: Generation, staying: Generation): void {
+  const kept = new Set(staying.sources.values())
+  for (const source of leaving.sources.values()) if (!kept.has(source)) source.close()
+}
+
+/** Elapses after so many milliseconds, unless called off. */
+export function timer(milliseconds: number) {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const handle = setTimeout(resolve, milliseconds)
+  return { elapsed: promise, cancel: () => clearTimeout(handle) }
 }

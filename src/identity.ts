@@ -83,8 +83,8 @@ function removals(
   return names
 }
 
-/** Upstream frameworks read `x_authz_subject`, `x.authz.subject` and `X-Authz-Subject` as one name. */
-const fold = (name: string): string => name.toLowerCase().replaceAll(/[_.]/g, '-')
+/** Upstream frameworks read `x_authz_subject`, `x.authz.subject` and `X-Authz-Subject` as one name, some any sign as one. */
+const fold = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-')
 
 /** Printable ASCII, no blank at the ends, not empty: anything else would be changed on its way. */
 const usable = (value: string, limit: number): boolean =>

@@ -6,6 +6,7 @@ process.stdout.on('error', () => {})
 await run(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  backlog: () => process.stdout.writableLength,
   environment: process.env,
   exit: (code) => {
     process.exitCode = code

@@ -14,7 +14,8 @@ export interface Template {
 export function compileTemplate(path: string): Reading<Template> {
   if (!path.startsWith('/')) return unreadable('a path template starts with /')
   const rest = path.endsWith('/**')
-  const texts = (rest ? path.slice(0, -3) : path).split('/').slice(1)
+  const named = rest ? path.slice(0, -3) : path
+  const texts = segmentsOf(named)
   const segments: Segment[] = []
   for (const text of texts) {
     const [, name] = /^\{([A-Za-z_][A-Za-z0-9_]*)\}$/.exec(text) ?? []
@@ -24,15 +25,18 @@ export function compileTemplate(path: string): Reading<Template> {
       return unreadable(`{${name}} stands twice in the path template`)
     segments.push(name === undefined ? { literal: text } : { name })
   }
-  const literal = `/${texts.map((text) => (text.startsWith('{') ? 'x' : text)).join('/')}`
+  const literal = `${named}${rest ? '/x' : ''}`.replaceAll(/\{[^}]*\}/g, 'x')
   const canonical = canonicalPath(literal)
   if (!canonical.ok || canonical.value !== literal) return unreadable('a path template is written in canonical form')
   return read({ segments, rest })
 }
 
-/** The values of the template's parameters when it matches the canonical path, else undefined. */
+/**
+ * The values of the template's parameters when it matches the canonical path, else undefined. A slash at the end makes
+ * no difference: most upstreams take `/payments/` for `/payments`, so it must not fall through to a weaker route.
+ */
 export function matchTemplate({ segments, rest }: Template, path: string): ReadonlyMap<string, string> | undefined {
-  const texts = path.split('/').slice(1)
+  const texts = segmentsOf(path)
   if (rest ? texts.length < segments.length : texts.length !== segments.length) return undefined
   let parameters: Map<string, string> | undefined
   for (const [index, segment] of segments.entries()) {
@@ -47,6 +51,10 @@ export function matchTemplate({ segments, rest }: Template, path: string): Reado
   }
   return parameters ?? none
 }
+
+/** `/` has one segment, the empty one; every other path has those in front of a last slash. */
+const segmentsOf = (path: string): readonly string[] =>
+  (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path).split('/').slice(1)
 
 const none: ReadonlyMap<string, string> = new Map()
 

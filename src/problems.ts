@@ -7,16 +7,17 @@ export interface Problem {
 
 /** The known name nearest to a misspelled one, when one is near enough to be meant. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
+  const short = name.slice(0, 64)
   const ranked = known
-    .map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .map((candidate) => ({ candidate, distance: distance(short.toLowerCase(), candidate.toLowerCase()) }))
     .sort((left, right) => left.distance - right.distance)
   const [best] = ranked
-  return best && best.distance <= Math.max(2, Math.floor(name.length / 3)) ? best.candidate : undefined
+  return best && best.distance <= Math.max(2, Math.floor(short.length / 3)) ? best.candidate : undefined
 }
 
 /** Levenshtein distance; names are short, longer ones are cut. */
-function distance(left: string, right: string): number {
-  const [a, b] = [left.slice(0, 64), right.slice(0, 64)]
+function distance(a: string, right: string): number {
+  const b = right.slice(0, 64)
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i += 1) {
     const next = [i]

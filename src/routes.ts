@@ -11,7 +11,7 @@ import { canonicalPath } from './verify/target-uri.ts'
 export interface Route {
   readonly name: string
   readonly kind: RouteKind
-  /** Hosts the route is for; undefined means every public origin. Lower case. */
+  /** Hosts the route is for, as `nameAuthority` gives them; undefined means every public origin. */
   readonly hosts: ReadonlySet<string> | undefined
   readonly methods: ReadonlySet<string>
   readonly template: Template
@@ -23,7 +23,7 @@ export interface Route {
 export interface PublicOrigin {
   /** Normalised, for example `https://api.bank.example`. */
   readonly origin: string
-  /** Lower-case `host[:port]` values that select this origin. */
+  /** What selects this origin, as `nameAuthority` gives it. */
   readonly authorities: readonly string[]
   /** Path in front of what Envoy sees; empty or starting with a slash. */
   readonly pathPrefix: string
@@ -40,13 +40,17 @@ export interface Routes {
   readonly match: (attributes: Attributes) => Result<Match>
 }
 
+/** The one spelling of a `host[:port]`: lower case, the default port of https left out. */
+export const nameAuthority = (host: string): string => host.toLowerCase().replace(/:443$/, '')
+
 /** First match wins; no match denies. The host is never taken into the target: only a configured origin is. */
 export function buildRoutes(origins: readonly PublicOrigin[], routes: readonly Route[]): Routes {
   const byAuthority = new Map(origins.flatMap((origin) => origin.authorities.map((name) => [name, origin] as const)))
 
   return {
     match(attributes) {
-      const origin = byAuthority.get(attributes.authority)
+      const authority = nameAuthority(attributes.authority)
+      const origin = byAuthority.get(authority)
       if (!origin) return deny('host_unknown', 'the authority selects no public origin')
 
       const path = canonicalPath(attributes.path)
@@ -55,7 +59,7 @@ export function buildRoutes(origins: readonly PublicOrigin[], routes: readonly R
       const candidates = candidatesFor(attributes, routes)
       const allowed = new Set<string>()
       for (const route of candidates) {
-        if (route.hosts && !servesHost(route.hosts, attributes.authority, origin)) continue
+        if (route.hosts && !servesHost(route.hosts, authority, origin)) continue
         const parameters = matchTemplate(route.template, path.value)
         if (!parameters) continue
         if (route.methods.has(attributes.method))

@@ -25,10 +25,12 @@ export interface ServerParts {
   readonly concurrentChecks: number
   readonly check: (request: CheckRequest, call: Call) => CheckResponse | Promise<CheckResponse>
   /** A complete denial for a Check that is not looked at. */
-  readonly refuse: (reason: Extract<DenyReason, 'overload' | 'draining'>) => CheckResponse
+  readonly refuse: (reason: Extract<DenyReason, 'overload' | 'draining'>, request: CheckRequest) => CheckResponse
   /** The answer when even `check` failed. */
   readonly fallback: CheckResponse
   readonly health: Health
+  /** Says that no Check may be worked on now, because what has to be told of it has nowhere to go. */
+  readonly congested?: () => boolean
   readonly observe: (event: 'shed' | 'unpinned' | 'bug', error?: unknown) => void
 }
 
@@ -58,7 +60,7 @@ export async function startServer(parts: ServerParts): Promise<Reading<CheckServ
   // It would write to standard error by itself; what concerns us is handed to us as an error.
   setLogVerbosity(logVerbosity.NONE)
   const protos = loadProtos()
-  const pending: Pending = new Set()
+  const pending: Pending = new Map()
   const server = new LenientServer({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
@@ -79,7 +81,7 @@ export async function startServer(parts: ServerParts): Promise<Reading<CheckServ
     drain: (grace) => {
       parts.health.end()
       return drain(server, grace, () => {
-        for (const answer of pending) answer(parts.refuse('draining'))
+        for (const [answer, request] of pending) answer(parts.refuse('draining', request))
       })
     },
     reloadTls: () => tls?.value.reload(),
@@ -106,17 +108,17 @@ class LenientServer extends Server {
   }
 }
 
-/** How to answer each Check under way. */
-type Pending = Set<(response: CheckResponse) => void>
+/** The Checks under way, by how to answer them. */
+type Pending = Map<(response: CheckResponse) => void, CheckRequest>
 
 type Handler = (call: ServerUnaryCall<CheckRequest, CheckResponse>, done: sendUnaryData<CheckResponse>) => void
 
 /** Counts, identifies, hands over, and answers whatever comes of it. grpc-js does not wait for a handler: nothing may escape. */
 function checkHandler(parts: ServerParts, tls: ServerTls | undefined, pending: Pending): Handler {
   return (call, done) => {
-    if (pending.size >= parts.concurrentChecks) {
+    if (pending.size >= parts.concurrentChecks || parts.congested?.() === true) {
       parts.observe('shed')
-      done(null, parts.refuse('overload'))
+      done(null, parts.refuse('overload', call.request))
       return
     }
     const peer = tls?.pinned ? tls.identify(call.getAuthContext()) : 'local'
@@ -129,7 +131,7 @@ function checkHandler(parts: ServerParts, tls: ServerTls | undefined, pending: P
       // Only the first answer counts; the other one comes when the time to drain is over.
       if (pending.delete(answer)) done(null, response)
     }
-    pending.add(answer)
+    pending.set(answer, call.request)
     const fail = (error: unknown): void => {
       parts.observe('bug', error)
       answer(parts.fallback)

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { collectDefaultMetrics } from 'prom-client'
+import { readHeaders } from './attributes.ts'
 import { buildCheck } from './check.ts'
 import type { Config } from './config.ts'
 import { deny } from './denial.ts'
@@ -12,8 +13,10 @@ import {
   type Memory,
   monotonic,
   swap,
+  timer,
   wall,
 } from './generation.ts'
+import { readInteractionId } from './interaction-id.ts'
 import { buildHealth } from './io/health.ts'
 import { type HttpPort, productVersion, serveHttp } from './io/http.ts'
 import type { LiveKeySource } from './io/keys.ts'
@@ -43,6 +46,10 @@ export interface Surroundings {
 const FIRST_KEYS = 3000
 /** How often a service that starts looks whether it is ready, milliseconds. */
 const LOOK = 100
+/** A change that was refused for want of keys is tried again after this time, milliseconds. */
+const RETRY = 10_000
+/** Bytes of log lines that may wait for whoever reads them; beyond it nothing is decided, because nobody would learn of it. */
+const MAX_BACKLOG = 8_388_608
 /** When no Check came for so many seconds, nobody sends any more. */
 const QUIET = 0.5
 
@@ -54,7 +61,12 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
   const log = buildLog(loaded.config.log.level, surroundings.output)
   const health = buildHealth()
   const memory = buildMemory(loaded.config)
-  const world = { ...surroundings, memory, metrics, log, observeKeys: observeKeys(metrics, log) }
+  let retry: NodeJS.Timeout | undefined
+  const tryLater = (): void => {
+    clearTimeout(retry)
+    retry = setTimeout(() => reload(), RETRY).unref()
+  }
+  const world = { ...surroundings, memory, metrics, log, observeKeys: observeKeys(metrics, log), tryLater }
   metrics.replayCapacity.set(memory.replays.capacity)
 
   const first = buildGeneration(loaded, undefined, world)
@@ -89,8 +101,9 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
     listen,
     concurrentChecks: limits.concurrentChecks,
     check,
-    refuse: (reason) => encode(deny(reason, 'not decided'), { ...nobody, interactionId: randomUUID() }),
+    refuse: (reason, request) => encode(deny(reason, 'not decided'), { ...nobody, interactionId: idOf(request) }),
     fallback: internalErrorResponse,
+    congested: () => (surroundings.output.backlog?.() ?? 0) > MAX_BACKLOG,
     health,
     observe: (event, error) => {
       if (event === 'shed') metrics.shed.labels('overload').inc()
@@ -108,15 +121,16 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
     return abandon(http.problem, current)
   }
 
-  const reload = (): void => {
+  const reload = queueReload(async () => {
     const problem = server.value.reloadTls()
     if (problem !== undefined) {
       metrics.reloads.labels('refused').inc()
       log.event('error', 'TLS files refused, the last good ones stay', { problem })
     }
-    current = swap(current, world)
-  }
-  const watcher = watchFiles(() => current.loaded.files, reload)
+    current = await swap(current, world)
+  })
+  const watched = (): readonly string[] => [...new Set([...current.loaded.files, ...current.loaded.included()])]
+  const watcher = watchFiles(watched, reload)
 
   const addresses = { check: server.value.address, http: http.value.map(({ address }) => address) }
   const becomeReady = async (): Promise<void> => {
@@ -138,6 +152,7 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
     stop: async () => {
       phase = 'draining'
       watcher.close()
+      clearTimeout(retry)
       health.set(false)
       // Envoy learns from the health check that it has to go elsewhere; until then it still gets its answers.
       const end = monotonic() + limits.drain
@@ -151,6 +166,7 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
 }
 
 const nobody = { method: '', headers: new Map(), route: '', challenges: undefined, verified: {} }
+const idOf = (wire: Parameters<typeof readHeaders>[0]) => readInteractionId(readHeaders(wire)) ?? randomUUID()
 
 async function openHttp(
   { listen }: Config,
@@ -205,17 +221,28 @@ function describeStatus(phase: Phase, waiting: readonly string[], { loaded, sour
   return { ready: phase === 'ready', body }
 }
 
+/** One reload at a time; what changes meanwhile is looked at once more afterwards. */
+function queueReload(work: () => Promise<void>): () => void {
+  let state: 'idle' | 'busy' | 'again' = 'idle'
+  const go = async (): Promise<void> => {
+    do {
+      state = 'busy'
+      await work()
+    } while (isAgain())
+    state = 'idle'
+  }
+  const isAgain = (): boolean => state === 'again'
+  return () => {
+    if (state === 'idle') void go()
+    else state = 'again'
+  }
+}
+
 /** Every key source is tried once, but nobody waits for a slow one longer than `FIRST_KEYS`. */
 async function firstKeys(sources: ReadonlyMap<string, LiveKeySource>): Promise<void> {
   const limit = timer(FIRST_KEYS)
   await Promise.race([Promise.all([...sources.values()].map((source) => source.load())), limit.elapsed])
   limit.cancel()
-}
-
-function timer(milliseconds: number) {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const handle = setTimeout(resolve, milliseconds)
-  return { elapsed: promise, cancel: () => clearTimeout(handle) }
 }
 
 function abandon(problem: string, { sources }: Generation): Reading<never> {

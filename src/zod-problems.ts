@@ -6,45 +6,84 @@ type Issue = z.core.$ZodIssue
 
 /** zod's issues in the operator's words, each with what was found and what is expected. */
 export const describeIssues = (issues: readonly Issue[], document: unknown): readonly Problem[] =>
-  issues.flatMap((issue) => describeIssue(issue, [], document))
+  describeAll(issues, [], document)
+
+/** A rule about a whole map says nothing new beside a key the map does not know. */
+function describeAll(issues: readonly Issue[], base: Problem['path'], document: unknown): readonly Problem[] {
+  const strange = new Set(issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => path.join('.')))
+  return issues
+    .filter(({ code, path }) => code !== 'custom' || !strange.has(path.join('.')))
+    .flatMap((issue) => describeIssue(issue, base, document))
+}
 
 function describeIssue(issue: Issue, base: readonly (string | number)[], document: unknown): readonly Problem[] {
   const path = [...base, ...issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key))]
   switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map((key) => ({
-        path: [...path, key],
-        message: `unknown key "${key}"${hint(key, knownKeys(path))}`,
-      }))
+    case 'unrecognized_keys': {
+      const known = knownKeys(path)
+      return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, known) }))
+    }
     case 'invalid_union': {
+      if (issue.message !== 'Invalid input') return [expectation(path, issue.message, document)]
       // The branch that fits best explains best.
-      const [best] = [...issue.errors].sort((left, right) => weight(left) - weight(right))
-      return best ? best.flatMap((inner) => describeIssue(inner, path, document)) : [{ path, message: issue.message }]
+      const [best = []] = [...issue.errors].sort((left, right) => weight(left) - weight(right))
+      return describeAll(best, path, document)
     }
     case 'invalid_value': {
       const values = issue.values.map(String)
       const found = valueAt(document, path)
       const near = typeof found === 'string' ? hint(found, values) : ''
-      return [{ path, message: `expected ${values.join(' | ')}, found ${show(found)}${near}` }]
+      const { message } = expectation(path, values.join(' | '), document)
+      return [{ path, message: near.startsWith('; did') ? message + near : message }]
     }
     case 'invalid_type':
-      return [{ path, message: expectation(path, issue.expected, issue.message, valueAt(document, path)) }]
+      return [
+        expectation(
+          path,
+          /^(?:Invalid|Expected)/.test(issue.message) ? (kinds[issue.expected] ?? issue.expected) : issue.message,
+          document,
+        ),
+      ]
+    case 'too_small':
+      return [expectation(path, amount(issue.origin, 'at least', Number(issue.minimum)), document)]
+    case 'too_big':
+      return [expectation(path, amount(issue.origin, 'at most', Number(issue.maximum)), document)]
     default:
-      return [{ path, message: `expected ${lower(issue.message)}, found ${show(valueAt(document, path))}` }]
+      return [expectation(path, issue.message, document)]
   }
+}
+
+/** What zod calls things, in the words of `show`. */
+const kinds: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a map',
+  record: 'a map',
+}
+
+function amount(origin: string, bound: string, limit: number): string {
+  if (origin === 'array') return `a list of ${bound} ${limit} ${limit === 1 ? 'item' : 'items'}`
+  if (origin === 'string') return limit === 1 ? 'a text that is not empty' : `a text of ${bound} ${limit} characters`
+  return `${bound} ${limit}`
 }
 
 /** A branch that got deeper, and one that did not fail on its very type, is the one the operator meant. */
 const weight = (issues: readonly Issue[]): number =>
   issues.length + (issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0) ? 1000 : 0)
 
-function expectation(path: Problem['path'], expected: string, message: string, found: unknown): string {
-  if (found === undefined) return `${String(path.at(-1) ?? 'the document')} is required`
-  return `expected ${/^(?:Invalid|Expected)/.test(message) ? expected : message}, found ${show(found)}`
+function expectation(path: Problem['path'], expected: string, document: unknown): Problem {
+  const found = valueAt(document, path)
+  if (found === undefined) return { path, message: `${String(path.at(-1) ?? 'the document')} is required` }
+  return { path, message: `expected ${expected}, found ${show(found)}` }
 }
 
-const lower = (message: string): string =>
-  message.replace(/^Too (?:small|big): expected /, '').replace(/^Invalid /, 'a valid ')
+function unknownKey(key: string, known: readonly string[]): string {
+  if (known.includes(key)) return `"${key}" cannot stand together with the other keys here`
+  return `unknown key "${key}"${hint(key, known)}`
+}
 
 const hint = (name: string, known: readonly string[]): string => {
   const near = nearest(name, known)
@@ -54,10 +93,17 @@ const hint = (name: string, known: readonly string[]): string => {
 
 /** zod does not say which keys an object knows; the JSON Schema made from it does. */
 function knownKeys(path: readonly (string | number)[]): readonly string[] {
-  let nodes: readonly unknown[] = [jsonSchema()]
+  schema ??= jsonSchema()
+  let nodes: readonly unknown[] = [schema]
   for (const key of path) nodes = nodes.flatMap(branches).flatMap((node) => step(node, key))
-  return nodes.flatMap(branches).flatMap((node) => Object.keys(member(node, 'properties') ?? {}))
+  return nodes.flatMap(branches).flatMap((node) => {
+    const names = member(member(node, 'propertyNames'), 'enum')
+    return [...Object.keys(member(node, 'properties') ?? {}), ...(Array.isArray(names) ? names.map(String) : [])]
+  })
 }
+
+/** Made at the first mistake: a file with many does not wait for it each time. */
+let schema: object | undefined
 
 /** A schema node and the alternatives below it. */
 function branches(node: unknown): readonly unknown[] {
@@ -93,9 +139,9 @@ function valueAt(document: unknown, path: readonly (string | number)[]): unknown
 
 /** A value as it fits into a message. */
 function show(value: unknown): string {
-  if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'object' && value !== null) return 'a map'
-  if (value === undefined) return 'nothing'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
+  if (value === undefined || value === null) return 'nothing'
+  if (typeof value === 'object') return 'a map'
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }

@@ -1,7 +1,8 @@
 // Breaks the guards of test/mutants.json one by one and runs the test that must notice. Prints a line each.
-import { spawnSync } from 'node:child_process'
+// `node tools/mutants.ts TEXT` breaks only those whose file or guard holds the text.
+import { execFile } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 interface Mutant {
@@ -17,32 +18,28 @@ interface Mutant {
 
 interface Report {
   readonly testResults: readonly {
+    readonly message: string
     readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[]
   }[]
 }
 
-const mutants: readonly Mutant[] = JSON.parse(readFileSync('test/mutants.json', 'utf8')).mutants
+/** What the tests read; everything else can stay where it is. */
+const parts = ['bin', 'demo', 'docs', 'envoy', 'proto', 'schema', 'src', 'test', 'tools', 'package.json'] as const
+const settings = ['README.md', 'package-lock.json', 'tsconfig.json', 'vitest.config.ts'] as const
 
-/** The mutants run in a copy, so an interrupted run leaves the tree as it was. */
-const copy = mkdtempSync(join(tmpdir(), 'envoy-fapi-mutants-'))
-for (const part of [
-  'src',
-  'test',
-  'tools',
-  'proto',
-  'docs',
-  'demo',
-  'envoy',
-  'bin',
-  'schema',
-  'package.json',
-  'tsconfig.json',
-  'vitest.config.ts',
-])
-  cpSync(part, join(copy, part), { recursive: true })
-symlinkSync(resolve('node_modules'), join(copy, 'node_modules'))
+/** A copy of the tree to break, so that an interrupted run leaves the tree itself as it was. */
+function copyTree(): string {
+  const copy = mkdtempSync(join(tmpdir(), 'envoy-fapi-mutants-'))
+  for (const part of [...parts, ...settings]) cpSync(part, join(copy, part), { recursive: true })
+  symlinkSync(resolve('node_modules'), join(copy, 'node_modules'))
+  return copy
+}
 
-function caught({ file, guard, replacement, test, expect }: Mutant): string | undefined {
+/** Undefined when the mutant was caught as it should be, else what is wrong. */
+async function problemOf(
+  { file, guard, replacement, test, expect }: Mutant,
+  copy: string,
+): Promise<string | undefined> {
   const path = join(copy, file)
   const text = readFileSync(path, 'utf8')
   if (text.split(guard).length !== 2) return `the guard does not stand exactly once in ${file}`
@@ -51,10 +48,8 @@ function caught({ file, guard, replacement, test, expect }: Mutant): string | un
     text.replace(guard, () => replacement),
   )
   try {
-    const results = join(copy, 'results.json')
-    rmSync(results, { force: true })
-    spawnSync('vitest', ['run', '--project', 'fast', test, '--reporter=json', `--outputFile=${results}`], { cwd: copy })
-    const report: Report = JSON.parse(readFileSync(results, 'utf8'))
+    const report = await runTest(test, copy)
+    if (!report) return `${test} gave no report`
     const failed = report.testResults.flatMap((one) => one.assertionResults).filter(({ status }) => status === 'failed')
     if (failed.length === 0) return 'survived: no test failed'
     return failed.some(({ fullName }) => fullName.includes(expect)) ? undefined : `caught, but not by "${expect}"`
@@ -63,17 +58,47 @@ function caught({ file, guard, replacement, test, expect }: Mutant): string | un
   }
 }
 
-let survivors = 0
-try {
-  for (const mutant of mutants) {
-    const problem = caught(mutant)
-    if (problem) survivors += 1
-    process.stdout.write(
-      `${problem ? 'FAIL' : 'ok  '} ${mutant.file}: ${mutant.guard.slice(0, 90).replaceAll('\n', ' ')}${problem ? ` — ${problem}` : ''}\n`,
-    )
+async function runTest(test: string, copy: string): Promise<Report | undefined> {
+  const results = join(copy, 'results.json')
+  rmSync(results, { force: true })
+  const { promise, resolve: ended } = Promise.withResolvers<void>()
+  const options = ['run', '--project', 'fast', test, '--reporter=json', `--outputFile=${results}`]
+  execFile('vitest', options, { cwd: copy, timeout: 120_000 }, () => ended())
+  await promise
+  try {
+    return JSON.parse(readFileSync(results, 'utf8'))
+  } catch {
+    return undefined
   }
-} finally {
-  rmSync(copy, { recursive: true, force: true })
 }
-process.stdout.write(`${mutants.length - survivors} of ${mutants.length} mutants caught\n`)
-process.exitCode = survivors === 0 ? 0 : 1
+
+/** Breaks the next one in a copy of its own until there is none left; how many were not caught. */
+async function breakAll(queue: Iterator<Mutant> & Iterable<Mutant>): Promise<number> {
+  const copy = copyTree()
+  let missed = 0
+  try {
+    for (const mutant of queue) {
+      const problem = await problemOf(mutant, copy)
+      if (problem) missed += 1
+      const guard = mutant.guard.replaceAll(/\s+/g, ' ').slice(0, 90)
+      process.stdout.write(
+        `${problem ? 'FAIL' : 'ok  '} ${mutant.file}: ${guard}${problem ? `\n     ${problem}` : ''}\n`,
+      )
+    }
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
+  }
+  return missed
+}
+
+const started = performance.now()
+const [wanted = ''] = process.argv.slice(2)
+const { mutants }: { readonly mutants: readonly Mutant[] } = JSON.parse(readFileSync('test/mutants.json', 'utf8'))
+const chosen = mutants.filter(({ file, guard }) => `${file} ${guard}`.includes(wanted))
+const queue = chosen.values()
+const workers = Math.max(2, Math.floor(availableParallelism() / 2))
+const missed = await Promise.all(Array.from({ length: workers }, () => breakAll(queue)))
+const survivors = missed.reduce((sum, count) => sum + count, 0)
+const seconds = Math.round((performance.now() - started) / 1000)
+process.stdout.write(`${chosen.length - survivors} of ${chosen.length} mutants caught in ${seconds} s\n`)
+process.exitCode = survivors === 0 && chosen.length > 0 ? 0 : 1

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import type { Config, RouteConfig } from '../config.ts'
+import { expandConfig } from '../config-expansion.ts'
 import { jsonSchema } from '../config-json-schema.ts'
 import { headerRules } from '../envoy-header-rules.ts'
 import { loadConfig } from '../io/config-file.ts'
@@ -13,7 +14,10 @@ interface Json {
 
 /** `config check | expand | schema | headers`. */
 export function registerConfig(program: Command, terminal: Terminal): void {
-  const config = program.command('config').description('check, expand and describe configurations')
+  const config = program
+    .command('config')
+    .description('check, expand and describe configurations')
+    .addHelpText('after', '\nExample:\n  envoy-fapi config check envoy-fapi.yaml')
   const onFile = (name: string, description: string, show: (config: Config, options: Json) => string): void => {
     config
       .command(`${name} <file>`)
@@ -28,6 +32,8 @@ export function registerConfig(program: Command, terminal: Terminal): void {
   config
     .command('schema')
     .description('print the JSON Schema of the configuration, for editors')
+    .option('--json', 'the schema is JSON either way')
+    .addHelpText('after', '\nExample:\n  envoy-fapi config schema > envoy-fapi.schema.json')
     .action(() => terminal.out(`${JSON.stringify(jsonSchema(), undefined, 2)}\n`))
 }
 
@@ -57,6 +63,7 @@ function showCheck(config: Config, { json }: Json): string {
     ...config.routes.flatMap(({ name, exceptions }) =>
       exceptions.map((one) => `route ${name} makes an exception: ${one}`),
     ),
+    ...(config.listen.insecureCheck ? ['listen.insecureCheck: whoever reaches the Check port may ask it'] : []),
     ...(config.stores.afterRestart === 'accept'
       ? ['stores.afterRestart accept: a proof used before a restart may pass again']
       : []),
@@ -79,17 +86,9 @@ const summarize = ({ name, kind, methods, path, policies }: RouteConfig) => ({
 })
 
 function showExpanded(config: Config, { json }: Json): string {
-  const { identity, routes, ...rest } = config
-  const expanded = {
-    ...rest,
-    identity: { ...identity, headers: Object.fromEntries(identity.headers) },
-    // Durations are shown in seconds, as the service uses them.
-    routes: routes.map(({ at: _at, template: _template, policies, ...route }) => ({
-      ...route,
-      policies: policies.map(({ name, options }) => ({ [name]: options })),
-    })),
-  }
-  return json ? `${JSON.stringify(expanded)}\n` : stringify(expanded, { aliasDuplicateObjects: false })
+  const expanded = expandConfig(config)
+  if (json) return `${JSON.stringify(expanded)}\n`
+  return `# A configuration that says the same, with everything written out.\n${stringify(expanded, { aliasDuplicateObjects: false, lineWidth: 0 })}`
 }
 
 function showHeaders(config: Config, { json }: Json): string {

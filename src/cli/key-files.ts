@@ -1,3 +1,4 @@
+import { createPrivateKey, createPublicKey, type JsonWebKey, X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose'
 import type { Terminal } from './main.ts'
@@ -10,22 +11,53 @@ export function refuseUsage(terminal: Terminal, message: string): undefined {
   return undefined
 }
 
-/** The private JWK in a file; undefined when there is none, and then the user has been told. */
-export function readKey(file: string, terminal: Terminal): SigningKey | undefined {
+/** The JWK in a file, with its private part unless told; undefined when it cannot be used, and then the user has been told. */
+export function readKey(
+  file: string,
+  terminal: Terminal,
+  part: 'private' | 'public' = 'private',
+): SigningKey | undefined {
   const text = readText(file, terminal)
   if (text === undefined) return undefined
   try {
-    const jwk: unknown = JSON.parse(text)
-    // importJWK judges the rest when it is used.
-    if (typeof jwk === 'object' && jwk !== null && 'kty' in jwk) return jwk as SigningKey
+    const jwk = JSON.parse(text) as SigningKey
+    if (isUsable(jwk, part)) return jwk
   } catch {
-    // Told below, like every other content that is not a JWK.
+    // Told below, like every other content that is not such a key.
   }
-  return refuseUsage(terminal, `${file} is not a JWK`)
+  return refuseUsage(terminal, `${file} holds no ${part} JWK that signs here (EC P-256, Ed25519 or RSA from 2048 bits)`)
+}
+
+/** Algorithms by key type; without `alg` the first is used. */
+const algorithms: ReadonlyMap<string, readonly string[]> = new Map([
+  ['EC', ['ES256']],
+  ['OKP', ['EdDSA', 'Ed25519']],
+  ['RSA', ['PS256', 'RS256']],
+])
+
+function isUsable(jwk: SigningKey, part: 'private' | 'public'): boolean {
+  const fitting = algorithms.get(jwk.kty)
+  if (!fitting?.includes(jwk.alg ?? fitting[0] ?? '')) return false
+  const input = { key: jwk as JsonWebKey, format: 'jwk' } as const
+  const key = part === 'private' ? createPrivateKey(input) : createPublicKey(input)
+  const { modulusLength = 2048 } = key.asymmetricKeyDetails ?? {}
+  return modulusLength >= 2048 && (jwk.kty === 'RSA' || jwk.crv === 'P-256' || jwk.crv === 'Ed25519')
+}
+
+/** The PEM certificate in a file; undefined when there is none, and then the user has been told. */
+export function readCertificate(file: string, terminal: Terminal): string | undefined {
+  const text = readText(file, terminal)
+  if (text === undefined) return undefined
+  try {
+    new X509Certificate(text)
+    return text
+  } catch {
+    return refuseUsage(terminal, `${file} holds no PEM certificate`)
+  }
 }
 
 /** The content of a file; undefined when it cannot be read, and then the user has been told. */
-export function readText(file: string, terminal: Terminal): string | undefined {
+function readText(file: string, terminal: Terminal): string | undefined {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {

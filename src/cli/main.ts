@@ -8,6 +8,8 @@ import { registerServe } from './serve.ts'
 export interface Terminal {
   readonly out: (text: string) => void
   readonly err: (text: string) => void
+  /** Bytes given to `out` that nobody has taken yet. */
+  readonly backlog: () => number
   readonly environment: NodeJS.ProcessEnv
   /** Sets the exit code: 0 fine, 1 findings, 2 usage or configuration, 3 our own fault. */
   readonly exit: (code: number) => void
@@ -19,6 +21,7 @@ function buildProgram(terminal: Terminal): Command {
     .description('External authorization service that makes Envoy enforce FAPI 2.0')
     .version(productVersion())
     .showSuggestionAfterError()
+    .addHelpText('after', '\nExample:\n  envoy-fapi serve --config envoy-fapi.yaml')
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .exitOverride()
   registerServe(program, terminal)

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { demoRequest } from './demo-state.ts'
-import { makeMissingKeys, readKey, readText, refuseUsage } from './key-files.ts'
+import { makeMissingKeys, readCertificate, readKey, refuseUsage } from './key-files.ts'
 import type { Terminal } from './main.ts'
 import { mintProof, mintToken, type SigningKey } from './minting.ts'
 
@@ -16,6 +16,7 @@ interface TokenOptions {
   readonly unbound?: boolean
   readonly newKeys?: boolean
   readonly expiresIn: string
+  readonly json?: boolean
 }
 
 interface ProofOptions {
@@ -24,6 +25,7 @@ interface ProofOptions {
   readonly url: string
   readonly token?: string
   readonly nonce?: string
+  readonly json?: boolean
 }
 
 interface CurlOptions {
@@ -35,13 +37,17 @@ interface CurlOptions {
   readonly token?: string
   readonly cacert?: string
   readonly connect?: string
+  readonly json?: boolean
 }
 
 const MARK = 'development material: never use it in production\n'
 
 /** `mint token | proof | curl`: development material, marked as such. */
 export function registerMint(program: Command, terminal: Terminal): void {
-  const mint = program.command('mint').description('make development tokens, proofs and requests')
+  const mint = program
+    .command('mint')
+    .description('make development tokens, proofs and requests')
+    .addHelpText('after', '\nExample:\n  eval "$(envoy-fapi mint curl --demo GET /accounts)"')
   registerToken(mint, terminal)
   registerProof(mint, terminal)
   registerCurl(mint, terminal)
@@ -62,6 +68,7 @@ function registerToken(mint: Command, terminal: Terminal): void {
     .option('--unbound', 'make a bearer token on purpose')
     .option('--new-keys', 'make the key files of --key and --jkt that do not exist yet')
     .option('--expires-in <seconds>', 'lifetime', '300')
+    .option('--json', 'machine-readable output')
     .addHelpText(
       'after',
       '\nExample:\n  envoy-fapi mint token --key as.jwk --issuer https://as.example --audience https://api.example --client-id tpp --scope accounts --jkt client.jwk',
@@ -72,15 +79,17 @@ function registerToken(mint: Command, terminal: Terminal): void {
         return refuseUsage(terminal, 'say what the token is bound to: --jkt, --certificate or both; or --unbound')
       if (options.unbound && (options.jkt || options.certificate))
         return refuseUsage(terminal, '--unbound contradicts --jkt and --certificate')
-      if (!Number.isInteger(lifetime)) return refuseUsage(terminal, '--expires-in is a whole number of seconds')
+      if (!/^-?[0-9]{1,9}$/.test(options.expiresIn))
+        return refuseUsage(terminal, '--expires-in is a whole number of seconds')
       if (options.newKeys && !(await makeMissingKeys(options, terminal))) return
       const key = readKey(options.key, terminal)
-      const jkt = options.jkt === undefined ? undefined : readKey(options.jkt, terminal)
-      const certificate = options.certificate === undefined ? undefined : readText(options.certificate, terminal)
+      const jkt = options.jkt === undefined ? undefined : readKey(options.jkt, terminal, 'public')
+      const certificate = options.certificate === undefined ? undefined : readCertificate(options.certificate, terminal)
       const missing = (file: string | undefined, read: unknown): boolean => file !== undefined && read === undefined
       if (!key || missing(options.jkt, jkt) || missing(options.certificate, certificate)) return
       terminal.err(MARK)
-      terminal.out(`${await mintToken({ ...options, key, jkt, certificate, lifetime, now: Date.now() / 1000 })}\n`)
+      const token = await mintToken({ ...options, key, jkt, certificate, lifetime, now: Date.now() / 1000 })
+      terminal.out(options.json ? `${JSON.stringify({ token })}\n` : `${token}\n`)
     })
 }
 
@@ -93,6 +102,7 @@ function registerProof(mint: Command, terminal: Terminal): void {
     .requiredOption('--url <url>', 'htu')
     .option('--token <token>', 'access token the proof is for (ath)')
     .option('--nonce <value>', 'value of the last DPoP-Nonce header')
+    .option('--json', 'machine-readable output')
     .addHelpText(
       'after',
       '\nExample:\n  envoy-fapi mint proof --key client.jwk --method GET --url https://api.example/accounts --token "$TOKEN"',
@@ -101,7 +111,8 @@ function registerProof(mint: Command, terminal: Terminal): void {
       const key = readKey(options.key, terminal)
       if (!key) return
       terminal.err(MARK)
-      terminal.out(`${await mintProof({ ...options, key, now: Date.now() / 1000 })}\n`)
+      const proof = await mintProof({ ...options, key, now: Date.now() / 1000 })
+      terminal.out(options.json ? `${JSON.stringify({ proof })}\n` : `${proof}\n`)
     })
 }
 
@@ -119,8 +130,10 @@ function registerCurl(mint: Command, terminal: Terminal): void {
     .option('--token <token>', 'access token')
     .option('--cacert <file>', 'certificate authority of the server')
     .option('--connect <host:port>', 'connect there instead of to the host of the URL')
+    .option('--json', 'machine-readable output')
     .addHelpText('after', '\nExample:\n  eval "$(envoy-fapi mint curl --demo GET /accounts)"')
     .action(async (method: string, target: string, options: CurlOptions) => {
+      if (!/^[A-Z]{1,32}$/.test(method)) return refuseUsage(terminal, `${method} is not a method in capitals`)
       const request = options.demo
         ? await demoRequest(target, options.scope, terminal)
         : ownRequest(target, options, terminal)
@@ -129,7 +142,8 @@ function registerCurl(mint: Command, terminal: Terminal): void {
       const proof = await mintProof({ key: request.key, method, url: request.url, token: request.token, now })
       const line = spellCurl(method, request, proof, options.data)
       const shown = `${line} --write-out '\\n'\n`
-      terminal.out(options.replay ? `${line} --output /dev/null; ${shown}` : shown)
+      const command = options.replay ? `${line} --output /dev/null; ${shown}` : shown
+      terminal.out(options.json ? `${JSON.stringify({ command: command.trimEnd() })}\n` : command)
     })
 }
 
@@ -166,7 +180,8 @@ function ownRequest(
 ): CurlRequest | undefined {
   if (file === undefined || token === undefined)
     return refuseUsage(terminal, 'mint curl needs --demo, or --key and --token')
-  if (!URL.canParse(url)) return refuseUsage(terminal, `${url} is not a URL; only with --demo the target is a path`)
+  if (!/^https:\/\//i.test(url) || !URL.canParse(url))
+    return refuseUsage(terminal, `${url} is not an https URL; only with --demo the target is a path`)
   const key = readKey(file, terminal)
   return key && { url, token, key, cacert, connect }
 }

@@ -18,7 +18,11 @@ export function registerServe(program: Command, terminal: Terminal): void {
         terminal.exit(2)
         return
       }
-      const surroundings = { file, environment: terminal.environment, output: { write: terminal.out } }
+      const surroundings = {
+        file,
+        environment: terminal.environment,
+        output: { write: terminal.out, backlog: terminal.backlog },
+      }
       const service = await startService(surroundings, loaded)
       if (!service.ok) {
         terminal.err(`${service.problem}\n`)
@@ -27,6 +31,8 @@ export function registerServe(program: Command, terminal: Terminal): void {
       }
       const reason = await ending()
       await service.value.stop()
+      // Lines that nobody reads must not keep an ended service alive, milliseconds.
+      setTimeout(() => process.exit(), 2000).unref()
       if (reason === 'deaf') {
         terminal.err('standard output was closed; decisions that nobody can read are not made\n')
         terminal.exit(3)

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
 import { globSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { type Config, readConfig } from '../config.ts'
 import { includedSchema } from '../config-schema.ts'
 import type { Problem } from '../problems.ts'
+import { isObject } from '../verify/strict-json.ts'
 import { describeIssues } from '../zod-problems.ts'
 import { type Interpolation, interpolate } from './interpolation.ts'
 import { type Place, readYaml, type YamlFile } from './yaml-file.ts'
+import { spellPath } from './yaml-structure.ts'
 
 /** A problem with the place it stands at. */
 export interface PlacedProblem extends Place {
@@ -22,6 +24,8 @@ export type LoadedConfig =
       /** SHA-256 over everything that was read, hex. */
       readonly hash: string
       readonly files: readonly string[]
+      /** What `include` names now: a file that is added later takes part as well. */
+      readonly included: () => readonly string[]
     }
   | { readonly ok: false; readonly problems: readonly PlacedProblem[]; readonly files: readonly string[] }
 
@@ -31,14 +35,31 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Loaded
   return reading.load()
 }
 
-/** One reading: which files took part, where each route came from, what went wrong. */
+/** Absolute paths of the files a pattern of `include` names, sorted. */
+const expandPattern = (pattern: string, directory: string): readonly string[] =>
+  globSync(pattern, { cwd: directory })
+    .sort()
+    .map((name) => resolve(directory, name))
+
+/** Nobody reads more; finding the place of each costs time. */
+const MAX_PROBLEMS = 500
+
+/** A file with its references replaced. */
+type ConfigFile = YamlFile & Pick<Interpolation, 'written'>
+
+/** One reading: which files took part, where each route and pipeline came from, what went wrong. */
 class Reading {
   readonly #file: string
   readonly #environment: NodeJS.ProcessEnv
   readonly #files = new Map<string, string>()
   readonly #problems: PlacedProblem[] = []
+  readonly #patterns: string[] = []
   /** For each route of the merged document: its file and its index there. */
-  readonly #routes: { readonly file: YamlFile; readonly index: number }[] = []
+  readonly #routes: { readonly file: ConfigFile; readonly index: number }[] = []
+  /** For each pipeline of an included file: that file. */
+  readonly #pipelines = new Map<string, ConfigFile>()
+  /** Values from outside the files, which messages do not show, with the references they came from. */
+  readonly #references = new Map<string, string>()
 
   constructor(file: string, environment: NodeJS.ProcessEnv) {
     this.#file = file
@@ -48,80 +69,100 @@ class Reading {
   load(): LoadedConfig {
     const main = this.#open(this.#file)
     if (!main) return this.#refuse()
+    const whole = this.#problems.length
     const document = this.#merge(main)
-    if (this.#problems.length > 0) return this.#refuse()
+    // What is missing because a file could not be included would be reported as missing here.
+    if (this.#problems.length > whole) return this.#refuse()
     const read = readConfig(document)
-    if (!read.ok) {
-      for (const problem of read.problems) this.#report(main, problem)
-      return this.#refuse()
-    }
-    const config = this.#locate(read.config, main)
-    if (this.#problems.length > 0) return this.#refuse()
-    const hash = createHash('sha256')
+    const draft = read.ok ? read.config : read.draft
+    if (!read.ok) for (const problem of read.problems) this.#report(main, problem)
+    const config = draft && this.#locate(draft, main)
+    if (!config || this.#problems.length > 0) return this.#refuse()
+    const hash = createHash('sha256').update(JSON.stringify(document))
     for (const [path, content] of this.#files) hash.update(path).update('\0').update(content).update('\0')
-    return { ok: true, config, hash: hash.digest('hex'), files: [...this.#files.keys()] }
+    const patterns = [...this.#patterns]
+    const included = (): readonly string[] => patterns.flatMap((pattern) => expandPattern(pattern, dirname(main.path)))
+    return { ok: true, config, hash: hash.digest('hex'), files: [...this.#files.keys()], included }
   }
 
-  #open(path: string): YamlFile | undefined {
+  #open(path: string): ConfigFile | undefined {
     const read = readYaml(path)
     // Remembered even when it cannot be read: it is watched, so its mending is noticed.
     this.#files.set(path, read.text)
     this.#problems.push(...read.problems)
     if (!read.file) return undefined
-    const { value, problems, hidden, files } = interpolate(read.file.value, this.#environment)
+    const { value, problems, written, references, files } = interpolate(
+      read.file.value,
+      this.#environment,
+      dirname(path),
+    )
     for (const [name, content] of files) this.#files.set(name, content)
-    const file = { ...read.file, value, hidden }
+    for (const [secret, reference] of references) this.#references.set(secret, reference)
+    const file = { ...read.file, value, written }
     for (const problem of problems) this.#report(file, problem)
     return file
   }
 
   /** Adds what `include` names: teams own their routes and pipelines, and nothing else. */
-  #merge(main: YamlFile): unknown {
+  #merge(main: ConfigFile): unknown {
     const document = main.value
-    if (typeof document !== 'object' || document === null || Array.isArray(document)) return document
-    const merged: Record<string, unknown> = { ...document }
-    const own: unknown = merged.routes
-    const routes: unknown[] = Array.isArray(own) ? [...own] : []
-    for (const index of routes.keys()) this.#routes.push({ file: main, index })
-    const patterns: unknown = merged.include
+    if (!isObject(document)) return document
+    const { include: patterns, routes: own = [], pipelines = {} } = document as Record<string, unknown>
+    if (!Array.isArray(own) || !isObject(pipelines)) return document
+    const merged = { ...document, routes: [...own] as unknown[], pipelines: { ...pipelines } }
+    for (const index of own.keys()) this.#routes.push({ file: main, index })
     if (!Array.isArray(patterns)) return document
+    const included = new Set<string>()
     for (const [index, pattern] of patterns.entries()) {
-      const found = typeof pattern === 'string' ? globSync(pattern, { cwd: dirname(main.path) }).sort() : []
-      if (found.length === 0 && typeof pattern === 'string' && !/[*?[{]/.test(pattern))
+      if (typeof pattern !== 'string') continue
+      this.#patterns.push(pattern)
+      const found = expandPattern(pattern, dirname(main.path))
+      if (found.length === 0 && !/[*?[{]/.test(pattern))
         this.#report(main, { path: ['include', index], message: `there is no file ${pattern}` })
-      for (const name of found) this.#include(join(dirname(main.path), name), merged, routes)
+      for (const path of found) included.add(path)
     }
-    merged.routes = routes
+    for (const path of included) this.#include(path, merged)
     return merged
   }
 
-  #include(path: string, merged: Record<string, unknown>, routes: unknown[]): void {
+  #include(path: string, merged: { readonly routes: unknown[]; readonly pipelines: Record<string, unknown> }): void {
     const file = this.#open(path)
     if (!file) return
-    const parsed: z.ZodSafeParseResult<unknown> = includedSchema.safeParse(file.value ?? {})
+    const content = file.value ?? {}
+    const parsed: z.ZodSafeParseResult<unknown> = includedSchema.safeParse(content)
     if (!parsed.success) {
-      for (const problem of describeIssues(parsed.error.issues, file.value)) this.#report(file, problem)
+      for (const { path: at, message } of describeIssues(parsed.error.issues, content))
+        this.#report(file, {
+          path: at,
+          message:
+            at.length === 1 && !/^(?:routes|pipelines)$/.test(String(at[0]))
+              ? 'an included file holds routes and pipelines, nothing else'
+              : message,
+        })
       return
     }
-    const { pipelines, routes: added } = (file.value ?? {}) as { pipelines?: object; routes?: unknown[] }
-    for (const [index, route] of (added ?? []).entries()) {
-      routes.push(route)
+    const { pipelines = {}, routes = [] } = content as { pipelines?: object; routes?: unknown[] }
+    for (const [index, route] of routes.entries()) {
+      merged.routes.push(route)
       this.#routes.push({ file, index })
     }
-    const known = (merged.pipelines ?? {}) as object
-    for (const name of Object.keys(pipelines ?? {}))
-      if (Object.hasOwn(known, name))
+    for (const [name, pipeline] of Object.entries(pipelines)) {
+      if (Object.hasOwn(merged.pipelines, name))
         this.#report(file, { path: ['pipelines', name], message: `the pipeline "${name}" exists already` })
-    merged.pipelines = { ...known, ...pipelines }
+      merged.pipelines[name] = pipeline
+      this.#pipelines.set(name, file)
+    }
   }
 
   /** Makes file options absolute and looks whether they can be read, so that a typing error shows at once. */
-  #locate(config: Config, main: YamlFile): Config {
+  #locate(config: Config, main: ConfigFile): Config {
     const locate = (path: readonly (string | number)[], name: string): string => {
       const absolute = resolve(dirname(main.path), name)
+      // Remembered even when it is not there: it is watched, so its coming is noticed.
+      this.#files.set(absolute, '')
       try {
-        if (!statSync(absolute).isFile()) throw new Error('it is not a file')
-        this.#files.set(absolute, readFileSync(absolute, 'latin1'))
+        if (statSync(absolute).isFile()) this.#files.set(absolute, readFileSync(absolute, 'latin1'))
+        else this.#report(main, { path, message: `${absolute}: it is not a file` })
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code
         const why =
@@ -154,21 +195,36 @@ class Reading {
     }
   }
 
-  #report(main: YamlFile & Partial<Pick<Interpolation, 'hidden'>>, { path, message }: Problem): void {
-    const route = path[0] === 'routes' && typeof path[1] === 'number' ? this.#routes[path[1]] : undefined
-    const merged = route !== undefined && main.path === this.#file
-    const file = merged ? route.file : main
-    const own = merged ? ['routes', route.index, ...path.slice(2)] : path
-    const secret = file.hidden?.has(JSON.stringify(own)) === true
-    const text = secret ? message.replace(/found .*$/, 'found ***') : message
-    this.#problems.push({ ...file.placeOf(own), key: spellPath(own), message: text })
+  #report(main: ConfigFile, { path, message }: Problem): void {
+    if (this.#problems.length >= MAX_PROBLEMS) return
+    const { file, own } = this.#origin(main, path)
+    const written = file.written.get(JSON.stringify(own))
+    const key = spellPath(own)
+    // What an unresolved reference leaves empty has been reported already.
+    if (written !== undefined && this.#problems.some((one) => one.key === key && one.file === file.path)) return
+    const shown = written === undefined ? message : message.replace(/found .*$/s, `found ${written}`)
+    this.#problems.push({ ...file.placeOf(own), key, message: this.#mask(shown) })
+  }
+
+  /** Where a part of the merged document is written. */
+  #origin(main: ConfigFile, path: Problem['path']): { readonly file: ConfigFile; readonly own: Problem['path'] } {
+    if (main.path !== this.#file) return { file: main, own: path }
+    const [section, key] = path
+    const route = section === 'routes' && typeof key === 'number' ? this.#routes[key] : undefined
+    if (route) return { file: route.file, own: ['routes', route.index, ...path.slice(2)] }
+    return { file: (section === 'pipelines' && this.#pipelines.get(String(key))) || main, own: path }
+  }
+
+  /** Puts the reference in the place of each value that came from outside; a short one cannot be a secret. */
+  #mask(message: string): string {
+    let text = message
+    for (const [value, reference] of this.#references)
+      if (value.length >= 8)
+        text = text.replace(new RegExp(value.replaceAll(/[^A-Za-z0-9]/g, '\\$&'), 'gi'), () => reference)
+    return text
   }
 
   #refuse(): LoadedConfig {
     return { ok: false, problems: this.#problems, files: [...this.#files.keys()] }
   }
 }
-
-/** `routes[2].scopes` */
-const spellPath = (path: readonly (string | number)[]): string =>
-  path.map((key, index) => (typeof key === 'number' ? `[${key}]` : index === 0 ? key : `.${key}`)).join('')

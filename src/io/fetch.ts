@@ -3,6 +3,7 @@ import { Agent, type RequestOptions, request } from 'node:https'
 import { isIP } from 'node:net'
 import { type Reading, read, unreadable } from '../verify/reading.ts'
 import { type JsonObject, readJsonObject } from '../verify/strict-json.ts'
+import { ciphers } from './ciphers.ts'
 
 /** Limits and trust of one outbound call. Milliseconds and bytes. */
 export interface FetchOptions {
@@ -82,6 +83,7 @@ const settings = ({ ca }: FetchOptions): RequestOptions => ({
   agent: new Agent({ keepAlive: false }),
   maxHeaderSize: 16_384,
   minVersion: 'TLSv1.2',
+  ciphers,
   rejectUnauthorized: true,
   checkServerIdentity: (host, { raw }) => checkIdentity(host, raw),
   ...(ca && { ca: [...ca] }),

@@ -43,6 +43,8 @@ const REFRESH = 600
 const COOLDOWN = 30
 /** Without any set yet, a new try comes this soon, seconds. */
 const RETRY = 2
+/** Requests that wait for one fetch at the most; the answer to others is that they should come again. */
+const MAX_WAITING = 64
 /** The last good set serves this long while its source fails, seconds. */
 const MAX_STALE = 86_400
 
@@ -57,6 +59,7 @@ export function buildKeySource(server: ServerConfig, surroundings: KeySurroundin
   let underWay: Promise<boolean> | undefined
   let callOff = (): void => undefined
   let closed = false
+  let waiting = 0
 
   const take = (fetched: Reading<Fetched>): boolean => {
     if (closed) return false
@@ -83,7 +86,14 @@ export function buildKeySource(server: ServerConfig, surroundings: KeySurroundin
       const found = kept.search(kid, algorithm)
       if (found.kind === 'found') return found
       if (monotonic() - attempted < (kept.known ? COOLDOWN : RETRY) && underWay === undefined) return found
-      return load().then(() => kept.search(kid, algorithm))
+      // Whoever sends tokens with made-up keys could otherwise hold every place there is for Checks.
+      if (waiting >= MAX_WAITING) return { kind: 'unavailable', detail: `too many wait for the keys of ${server.name}` }
+      waiting += 1
+      return load()
+        .then(() => kept.search(kid, algorithm))
+        .finally(() => {
+          waiting -= 1
+        })
     },
     get generation() {
       return kept.generation

@@ -23,7 +23,7 @@ interface Bucket {
   newest: number
 }
 
-/** Seconds of expiry one bucket spans: entries live up to this much longer than asked, never shorter. */
+/** Seconds of expiry one bucket spans: entries live at least as long as asked, and up to this much longer. */
 const WIDTH = 10
 /** A retry by Envoy comes within this time, seconds. */
 const OWNER_WINDOW = 2
@@ -32,44 +32,61 @@ const MAX_STEP_BACK = 5
 
 /**
  * Remembers used proofs in memory, for one replica (RFC 9449 section 11.1). A claim is one synchronous step, so of any
- * number of copies exactly one is fresh; a live entry is never evicted. Proofs that could have been used in a time
- * nobody remembers are `unknown`: after a start those dated up to `maxFuture` ahead of it, so that the first
- * `maxFuture` seconds bring a 503 for clients whose clock is right, or memory of the last process would be needed.
+ * number of copies exactly one is fresh; a live entry is never evicted. Every entry lives as long as the longest window
+ * asks, because a proof claimed on one route may come again on another that takes it for longer. Proofs that could have
+ * been used in a time nobody remembers are `unknown`: after a start those dated up to `maxFuture` ahead of it, so that
+ * the first `maxFuture` seconds bring a 503 for clients whose clock is right, or memory of the last process would be
+ * needed.
  */
 export function memoryReplays(
   options: ReplayOptions,
 ): ReplayStore & { readonly size: number; readonly capacity: number } {
-  const { capacity, monotonic } = options
+  const { capacity, wall, monotonic } = options
   const quota = Math.min(capacity, Math.max(1000, Math.floor(capacity / 20)))
   /** By the end of their ten seconds, divided by ten. */
-  const buckets = new Map<number, Bucket>()
+  let buckets = new Map<number, Bucket>()
   const horizon = buildHorizon(options)
   const owners = rememberOwners()
   let size = 0
+  let longest = 0
+  /** The latest `iat` of all that is gone. */
+  let forgotten = Number.NEGATIVE_INFINITY
 
   const forget = (now: number): void => {
     for (const [index, bucket] of buckets) {
       if (index * WIDTH > now) continue
       buckets.delete(index)
       size -= bucket.digests.size
-      horizon.forget(bucket.newest)
+      forgotten = Math.max(forgotten, bucket.newest)
     }
+  }
+
+  /** A window is longer than any before: what lives is kept as much longer, what is gone may be acceptable again. */
+  const lengthen = (ttl: number): void => {
+    if (ttl <= longest) return
+    const more = Math.ceil((ttl - longest) / WIDTH)
+    buckets = new Map(Array.from(buckets, ([index, bucket]) => [index + more, bucket]))
+    longest = ttl
+    horizon.raise(forgotten)
   }
 
   return {
     claim({ digest, thumbprint, issuedAt }, ttl, owner) {
       const now = monotonic()
       forget(now)
+      lengthen(ttl)
       let held = 0
       for (const bucket of buckets.values()) {
         if (bucket.digests.has(digest)) return owners.is(owner, digest, now) ? 'mine' : 'used'
         held += bucket.held.get(thumbprint) ?? 0
       }
-      if (issuedAt <= horizon.date(now, ttl)) return 'unknown'
+      if (issuedAt <= horizon.date(now)) return 'unknown'
       if (held >= quota) return 'quota'
       if (size >= capacity) return 'full'
 
-      const bucket = bucketFor(buckets, Math.ceil((now + ttl) / WIDTH))
+      // A proof dated ahead is acceptable for as much longer, and by more than the future tolerance of another route.
+      const lead = Math.max(0, issuedAt - wall())
+      const bucket = bucketFor(buckets, Math.ceil((now + lead + longest) / WIDTH))
       bucket.digests.add(digest)
       bucket.held.set(thumbprint, (bucket.held.get(thumbprint) ?? 0) + 1)
       bucket.newest = Math.max(bucket.newest, issuedAt)
@@ -99,25 +116,32 @@ function bucketFor(buckets: Map<number, Bucket>, index: number): Bucket {
  * than its entry lived: the process is new, the wall clock fell back, or a route now takes older proofs than any did.
  */
 function buildHorizon({ afterRestart, maxFuture, wall, monotonic }: ReplayOptions) {
-  let date = afterRestart === 'refuse' ? wall() + maxFuture : Number.NEGATIVE_INFINITY
+  const started = monotonic()
+  let date = Number.NEGATIVE_INFINITY
   /** Seconds the wall clock was ahead of the monotonic one at the most. */
-  let ahead = wall() - monotonic()
-  let longest = 0
-  let [newest, forgotten] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  let ahead = Number.NEGATIVE_INFINITY
+  let newest = Number.NEGATIVE_INFINITY
+
+  const raise = (issuedAt: number): void => {
+    date = Math.max(date, issuedAt)
+  }
+  const follow = (offset: number): void => {
+    if (ahead - offset >= MAX_STEP_BACK) raise(newest)
+    else if (offset <= ahead) return
+    ahead = offset
+    // A clock that was set forward dates the start later than it seemed.
+    if (afterRestart === 'refuse') raise(started + offset + maxFuture)
+  }
+  follow(wall() - started)
+
   return {
-    date(now: number, ttl: number): number {
-      const offset = wall() - now
-      if (ahead - offset >= MAX_STEP_BACK) date = Math.max(date, newest)
-      if (ahead - offset >= MAX_STEP_BACK || offset > ahead) ahead = offset
-      if (ttl > longest) date = Math.max(date, forgotten)
-      longest = Math.max(longest, ttl)
+    raise,
+    date(now: number): number {
+      follow(wall() - now)
       return date
     },
     record: (issuedAt: number): void => {
       newest = Math.max(newest, issuedAt)
-    },
-    forget: (issuedAt: number): void => {
-      forgotten = Math.max(forgotten, issuedAt)
     },
   }
 }

@@ -5,6 +5,7 @@ import { ServerCredentials, type ServerUnaryCall } from '@grpc/grpc-js'
 import type { Config } from '../config.ts'
 import { type Reading, read, unreadable } from '../verify/reading.ts'
 import { readAuthorities } from './authorities.ts'
+import { ciphers } from './ciphers.ts'
 
 type TlsOptions = NonNullable<Config['listen']['tls']>
 type AuthContext = ReturnType<ServerUnaryCall<unknown, unknown>['getAuthContext']>
@@ -58,7 +59,7 @@ class RenewableCredentials extends ServerCredentials {
   constructor(material: SecureContextOptions) {
     const mutual = material.ca !== undefined
     const handshake = { requestCert: mutual, rejectUnauthorized: mutual, handshakeTimeout: HANDSHAKE_TIMEOUT }
-    super({ ...handshake, minVersion: 'TLSv1.2' }, material)
+    super({ ...handshake, minVersion: 'TLSv1.2', ciphers }, material)
   }
 
   renew(material: SecureContextOptions): void {

@@ -1,6 +1,18 @@
 import { readFileSync } from 'node:fs'
-import { isMap, isNode, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
+import {
+  type Document,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type YAMLError,
+  type YAMLWarning,
+} from 'yaml'
 import type { PlacedProblem } from './config-file.ts'
+import { inspectYaml } from './yaml-structure.ts'
 
 /** Where something stands; lines and columns count from 1. */
 export interface Place {
@@ -15,52 +27,98 @@ export interface YamlFile {
   readonly value: unknown
   /** The place of a key or list item; of the nearest thing above it when it does not exist. */
   readonly placeOf: (path: readonly (string | number)[]) => Place
-  /** Paths (as JSON) of values that came from the environment or a file and are not to be shown. */
-  readonly hidden?: ReadonlySet<string>
 }
 
-const MAX_BYTES = 1_048_576
-
-/** Reads YAML 1.2 strictly: no repeated keys, no merge keys, at most 100 aliases, at most 1 MiB. Never throws. */
-export function readYaml(path: string): {
+interface YamlReading {
   readonly file: YamlFile | undefined
   readonly text: string
   readonly problems: readonly PlacedProblem[]
-} {
-  const fail = (message: string, text = '') => ({
+}
+
+const MAX_BYTES = 1_048_576
+const MAX_ALIASES = 100
+/** What a syntax error leaves behind is mostly more of them. */
+const MAX_ERRORS = 5
+
+/**
+ * Reads YAML 1.2 strictly: no repeated keys, no merge keys, no tags, at most 100 aliases, 50 levels and 1 MiB. Never
+ * throws.
+ */
+export function readYaml(path: string): YamlReading {
+  const fail = (message: string, text = ''): YamlReading => ({
     file: undefined,
     text,
     problems: [{ file: path, line: 1, column: 1, key: '', message }],
   })
-  let text: string
+  let bytes: Buffer
   try {
-    text = readFileSync(path, 'utf8')
+    bytes = readFileSync(path)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     return fail(code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code ?? 'unknown error'})`)
   }
-  if (text.length > MAX_BYTES) return fail('it is larger than 1 MiB', text)
-
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, merge: false, prettyErrors: false })
-  if (document.errors.length > 0) {
-    const problems = document.errors.map(({ pos, message }) => {
-      const { line, col } = lines.linePos(pos[0])
-      return { file: path, line, column: col, key: '', message: message.split('\n', 1)[0] ?? 'it is not YAML' }
-    })
-    return { file: undefined, text, problems }
-  }
-  let value: unknown
+  if (bytes.length > MAX_BYTES) return fail('it is larger than 1 MiB')
   try {
-    value = document.toJS({ maxAliasCount: 100 })
-  } catch {
-    return fail('its aliases expand to too much', text)
+    return parse(path, new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    return fail(error instanceof TypeError ? 'it is not UTF-8' : 'it cannot be parsed', bytes.toString('latin1'))
   }
-  const placeOf = (keys: readonly (string | number)[]): Place => {
-    const { line, col } = lines.linePos(offsetOf(document.contents, keys))
+}
+
+function parse(path: string, text: string): YamlReading {
+  const lines = new LineCounter()
+  const placeAt = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset)
     return { file: path, line, column: col }
   }
-  return { file: { path, value, placeOf }, text, problems: [] }
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    schema: 'core',
+    merge: false,
+    stringKeys: true,
+    // Counted below: the library compares each key with every other one.
+    uniqueKeys: false,
+    prettyErrors: false,
+  })
+  const told = ({ pos, message }: YAMLError | YAMLWarning): PlacedProblem => ({
+    ...placeAt(pos[0]),
+    key: '',
+    message: text.startsWith('${', pos[0] - 1) ? 'inside [ ] or { } a reference stands in quotes' : readable(message),
+  })
+  // The commonest one, and what follows from it says nothing more.
+  const bare = document.errors.find(({ pos: [start] }) => text.slice(start - 1, start + 1) === '${')
+  const errors = (bare ? [bare] : document.errors.slice(0, MAX_ERRORS)).map(told)
+  if (errors.length > 0) return { file: undefined, text, problems: errors }
+  const problems = [
+    // A tag is told with its key below.
+    ...document.warnings.filter(({ code }) => code !== 'TAG_RESOLVE_FAILED').map(told),
+    ...inspectYaml(document).map(({ offset, ...flaw }) => ({ ...placeAt(offset), ...flaw })),
+  ]
+  if (problems.length > 0) return { file: undefined, text, problems }
+
+  const value = expand(document)
+  if (!value)
+    return { file: undefined, text, problems: [{ ...placeAt(0), key: '', message: 'its aliases expand to too much' }] }
+  const placeOf: YamlFile['placeOf'] = (keys) => placeAt(offsetOf(document.contents, keys))
+  return { file: { path, value: value.data, placeOf }, text, problems: [] }
+}
+
+function expand(document: Document): { readonly data: unknown } | undefined {
+  try {
+    // The library counts the anchor too.
+    return { data: document.toJS({ maxAliasCount: MAX_ALIASES + 1 }) as unknown }
+  } catch {
+    return undefined
+  }
+}
+
+/** Some of the library's words are meant for programmers. */
+function readable(message: string): string {
+  const [first = ''] = message.split('\n', 1)
+  if (first.includes('multiple documents')) return 'it holds more than one document'
+  if (first.includes('stringKeys')) return 'a key is a plain text'
+  if (first.includes('call stack')) return 'it is nested too deeply'
+  return first
 }
 
 /** Offset of the key (in a map) or item (in a list) a path leads to. */

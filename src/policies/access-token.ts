@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { type Denial, deny, ok, type Result } from '../denial.ts'
 import { duration } from '../durations.ts'
@@ -21,13 +21,25 @@ import {
   type VerifiedToken,
 } from '../verify/access-token.ts'
 import { type Credentials, readCredentials } from '../verify/credentials.ts'
+import { spellAlgorithms } from '../verify/jws.ts'
+
+/** Types that tokens of another kind have, of the same issuer and key (RFC 8725 section 3.11). */
+const otherKinds =
+  /^(?:application\/)?(?:jwt|(?:dpop|logout|client-authentication|oauth-authz-req|token-introspection|secevent|statuslist)\+jwt)$/i
+
+const mediaType = z
+  .string()
+  .min(1)
+  .refine((type) => !otherKinds.test(type), {
+    error: 'a type that only access tokens have; where they have none of their own, exceptions: [tokenTypeJwt]',
+  })
 
 const options = z.strictObject({
   /** Names of the authorization servers whose tokens are taken; absent: every configured one. */
   from: z.array(z.string()).min(1).optional(),
   /** Narrows the server's audiences. */
   audiences: z.array(z.string().min(1)).min(1).optional(),
-  typ: z.array(z.string().min(1)).min(1).default(['at+jwt']),
+  typ: z.array(mediaType).min(1).default(['at+jwt']),
   leeway: duration(0, 60).prefault('5s'),
   maxLifetime: duration(1, 86_400).prefault('10m'),
   maxBytes: z.int().min(1024).max(65_536).default(8192),
@@ -79,12 +91,13 @@ function trustedIssuers(
       if (!server) throw new Error(`there is no authorization server named ${name}`)
       const claims = {
         server: name,
-        audiences: audiences ?? server.audiences,
+        // A route narrows what its server's tokens may be for; it never lends one server the audiences of another.
+        audiences: server.audiences.filter((audience) => audiences?.includes(audience) ?? true),
         leeway,
         maxLifetime: exceptions.has('longLivedTokens') ? undefined : maxLifetime,
         mapClaims: exceptions.has('claimMapping'),
       }
-      const algorithms = exceptions.has('rs256') ? [...server.algorithms, 'RS256'] : server.algorithms
+      const algorithms = [...spellAlgorithms(server.algorithms), ...(exceptions.has('rs256') ? ['RS256'] : [])]
       return [server.issuer, { server, algorithms, claims }]
     }),
   )
@@ -159,4 +172,4 @@ function judgeSignature(token: UnverifiedToken, search: KeySearch, { trace }: Ro
 
 /** JWT-31: the exact token, its issuer's configured name and the generation of its keys. */
 const cacheKey = (token: string, { name, keys }: AuthorizationServer): string =>
-  `${createHash('sha256').update(token, 'latin1').digest('base64url')}.${keys.generation}.${name}`
+  `${hash('sha256', token, 'base64url')}.${keys.generation}.${name}`

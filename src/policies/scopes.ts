@@ -9,12 +9,14 @@ const scope = z
   .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, { error: 'a scope name without blanks, quotes and backslashes' })
 const scopeList = z.array(scope)
 
+const method = z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
 const full = z.strictObject({
   all: scopeList.default([]),
   any: scopeList.default([]),
-  /** Scopes needed besides, by method. */
-  methods: z.record(z.string().regex(/^[A-Z]+$/, { error: 'a method in capitals' }), scopeList).default({}),
-  /** One scope that carries a value: `consent:{id}`; `fact` names the path parameter it has to equal. */
+  /** Scopes needed besides, by method. A misspelled method would ask for nothing, so only known ones are taken. */
+  methods: z.partialRecord(method, scopeList).default({}),
+  /** One scope that carries a value, `consent:{id}`: that of the path parameter named so, or as `fact` is, if there is one. */
   parameter: z
     .strictObject({
       scope: z.string().regex(/^[\x21\x23-\x5b\x5d-\x7a|~]*\{[A-Za-z]\w*\}[\x21\x23-\x5b\x5d-\x7a|~]*$/, {
@@ -25,7 +27,18 @@ const full = z.strictObject({
     .optional(),
 })
 
-const options = z.union([scopeList.min(1).transform((all) => full.parse({ all })), full])
+/** A list is short for `all`; it is written back as the map. */
+const short = z.codec(scopeList.min(1), full, {
+  decode: (all) => ({ all }),
+  encode: (input, context) => {
+    context.issues.push({ code: 'custom', message: 'is written as a map', input })
+    return z.NEVER
+  },
+})
+
+const options = z.union([short, full])
+
+export type ScopesOptions = z.output<typeof options>
 
 /** Scope covers the request (RFC 6750 section 3.1, FAPI 2.0 Security Profile section 5.3.4). */
 export const scopes = policyKind({
@@ -38,17 +51,22 @@ export const scopes = policyKind({
       const missing = missingScopes(token.scopes ?? [], rules, attributes.method, parameters)
       if (trace.holds('token scope', 'RFC 6750 section 3.1', missing === undefined, token.scopes, missing))
         return ok({})
-      return deny('scope_insufficient', 'the scope of the token does not cover the request', { scope: missing ?? [] })
+      return deny('scope_insufficient', 'the scope of the token does not cover the request', {
+        scope: (missing ?? []).filter(fitsChallenge).slice(0, 64),
+      })
     }
   },
 })
 
-function readRules({ all, any, methods, parameter }: z.output<typeof full>): ScopeRules {
-  const [prefix = '', suffix = ''] = parameter?.scope.split(/\{\w+\}/) ?? []
+/** A challenge that grows without bound would never arrive; the pipeline takes 64 names of this length. */
+const fitsChallenge = (name: string): boolean => name.length <= 256
+
+function readRules({ all, any, methods, parameter }: ScopesOptions): ScopeRules {
+  const [prefix = '', name = '', suffix = ''] = parameter?.scope.split(/\{(\w+)\}/) ?? []
   return {
     all,
     any,
     methods: new Map(Object.entries(methods)),
-    parameter: parameter && { prefix, suffix, fact: parameter.fact },
+    parameter: parameter && { prefix, suffix, names: [name, parameter.fact] },
   }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import type { Challenges } from '../challenge.ts'
 import { type Denial, deny, ok, type Result } from '../denial.ts'
@@ -8,6 +8,7 @@ import type { Claim, ReplayStore } from '../ports.ts'
 import type { VerifiedToken } from '../verify/access-token.ts'
 import { type VerifiedBinding, verifyBinding } from '../verify/binding.ts'
 import type { VerifiedProof } from '../verify/dpop-proof.ts'
+import { spellAlgorithms } from '../verify/jws.ts'
 
 const unique = (items: readonly string[]): boolean => new Set(items).size === items.length
 
@@ -50,7 +51,7 @@ export const senderConstraint = policyKind({
   yields: ['binding'],
   create: (settings: SenderConstraintOptions, { proofKeys, replays }: Ports): Evaluate<'token', 'binding'> => {
     const { maxAge, futureTolerance, proofBesideBearer } = settings.dpop
-    const rules = { ...settings.dpop, algorithms: spellings(settings.dpop.algorithms) }
+    const rules = { ...settings.dpop, algorithms: spellAlgorithms(settings.dpop.algorithms) }
     // The entry outlives the whole acceptance window, counted from our clock (DPOP-49).
     const ttl = maxAge + futureTolerance + 5
 
@@ -71,13 +72,9 @@ export const senderConstraint = policyKind({
 
 /** What a refused client is told to use on a route with these options. */
 export const challengesOf = ({ methods, both, dpop }: SenderConstraintOptions): Challenges => ({
-  dpopAlgorithms: methods.includes('dpop') ? spellings(dpop.algorithms) : undefined,
+  dpopAlgorithms: methods.includes('dpop') ? spellAlgorithms(dpop.algorithms) : undefined,
   bearer: methods.includes('mtls') && !both,
 })
-
-/** RFC 9864: Ed25519 is the full name of what EdDSA means here, so whoever lists EdDSA takes both. */
-const spellings = (configured: readonly string[]): readonly string[] =>
-  configured.includes('EdDSA') && !configured.includes('Ed25519') ? [...configured, 'Ed25519'] : configured
 
 type Yield = Result<{ readonly binding: VerifiedBinding }>
 
@@ -90,7 +87,7 @@ function spend(
   ttl: number,
 ): Yield | Promise<Yield> {
   // Thumbprint and target hold no zero byte and jti is last, so no two proofs share the text (DPOP-44).
-  const key = { digest: hash(`${thumbprint}\0${target}\0${jti}`), thumbprint, issuedAt }
+  const key = { digest: sha256(`${thumbprint}\0${target}\0${jti}`), thumbprint, issuedAt }
   const settle = (claim: Claim): Yield => judgeClaim(claim, request, binding)
   const claim = replays.claim(key, ttl, ownerOf(request, binding.token))
   return claim instanceof Promise ? claim.then(settle, () => settle('unavailable')) : settle(claim)
@@ -117,7 +114,7 @@ const refusals: Readonly<Record<Exclude<Claim, 'fresh' | 'mine'>, Denial>> = {
  */
 function ownerOf({ attributes, peer }: RoutedRequest, { raw }: VerifiedToken): string {
   const { id, method, authority, path, query } = attributes
-  return id === '' ? '' : hash(JSON.stringify([peer, id, method, authority, path, query ?? null, raw]))
+  return id === '' ? '' : sha256(JSON.stringify([peer, id, method, authority, path, query ?? null, raw]))
 }
 
-const hash = (text: string): string => createHash('sha256').update(text).digest('base64url')
+const sha256 = (text: string): string => hash('sha256', text, 'base64url')

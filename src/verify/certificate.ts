@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Reading, read, unreadable } from './reading.ts'
 
 /** The end-entity certificate a client presented. That it is valid or trusted is not said. */
@@ -26,7 +26,7 @@ export function readCertificate(encoded: string): Reading<ClientCertificate> {
   const der = Buffer.from(base64, 'base64')
   if (der.toString('base64') !== base64) return unreadable('the PEM is not canonical base64')
   if (!isWholeSequence(der)) return unreadable('the DER is not one whole SEQUENCE')
-  return read({ der, thumbprint: createHash('sha256').update(der).digest('base64url') })
+  return read({ der, thumbprint: hash('sha256', der, 'base64url') })
 }
 
 const PEM = /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/

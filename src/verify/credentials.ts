@@ -62,12 +62,14 @@ function readForm(headers: Headers, body: Body): Form {
   return hasAccessToken(Buffer.from(body.bytes).toString('latin1')) ? 'token' : 'none'
 }
 
-/** Whether a parameter list names `access_token` in any percent-encoding. */
-const hasAccessToken = (parameters: string): boolean =>
-  parameters.split(/[&;]/).some((parameter) => decodeName(parameter.split('=', 1)[0] ?? '') === 'access_token')
-
-function decodeName(name: string): string {
-  if (!name.includes('%')) return name
-  // Only ASCII matters for the comparison, so each triplet stands for one byte and a broken one for itself.
-  return name.replaceAll(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+/** A character as itself or as its triplet, whose hex digits have no case. */
+const spelled = (character: string): string => {
+  const hex = character.charCodeAt(0).toString(16)
+  return `(?:${character}|%${hex.replace(/[a-f]/, (digit) => `[${digit}${digit.toUpperCase()}]`)})`
 }
+
+/** One pass over the list, however many names it holds: it is read before anything is known about who sends it. */
+const ACCESS_TOKEN = new RegExp(`(?:^|[&;])${[...'access_token'].map(spelled).join('')}(?:[=&;]|$)`)
+
+/** Whether a parameter list names `access_token` in any percent-encoding. */
+const hasAccessToken = (parameters: string): boolean => ACCESS_TOKEN.test(parameters)

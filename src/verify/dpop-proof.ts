@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { deny, ok, type Result } from '../denial.ts'
 import type { ProofKeys } from '../ports.ts'
 import type { Trace } from '../trace.ts'
@@ -140,7 +140,7 @@ function comparable(htu: string, target: string): string | undefined {
 
 /** base64url SHA-256 over the token exactly as sent (RFC 9449 section 4.2), compared in constant time. */
 const isHashOf = (ath: unknown, token: string): boolean =>
-  typeof ath === 'string' && sameText(ath, createHash('sha256').update(token).digest('base64url'))
+  typeof ath === 'string' && sameText(ath, hash('sha256', token, 'base64url'))
 
 /** Compares two texts without telling by time where they differ. As UTF-8: every other text has other bytes. */
 export function sameText(left: string, right: string): boolean {

@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import { decodeBase64url } from './base64url.ts'
 import { type Reading, read, unreadable } from './reading.ts'
 import { isObject, type JsonObject, own } from './strict-json.ts'
@@ -103,7 +103,7 @@ const isCoordinate = (value: unknown): value is string =>
 
 /** RFC 7638 section 3: the required members in lexicographic order, no white space. All values are plain base64url. */
 const thumbprint = (members: Readonly<Record<string, string>>): string =>
-  createHash('sha256').update(JSON.stringify(members)).digest('base64url')
+  hash('sha256', JSON.stringify(members), 'base64url')
 
 /** Imports an admitted JWK. A point that is not on its curve is unreadable. */
 export function importJwk({ members, type, kid, alg, thumbprint }: AdmittedJwk): Reading<VerificationKey> {

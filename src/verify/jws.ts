@@ -1,4 +1,4 @@
-import { constants, verify } from 'node:crypto'
+import { constants, type KeyObject, verify } from 'node:crypto'
 import { decodeBase64url } from './base64url.ts'
 import type { VerificationKey } from './jwk.ts'
 import { type Reading, read, unreadable } from './reading.ts'
@@ -61,6 +61,10 @@ export function fits(algorithm: string, key: Pick<VerificationKey, 'type' | 'alg
   }
 }
 
+/** Ed25519 is the full name of what EdDSA means here, so whoever accepts EdDSA accepts both names (JWT-28). */
+export const spellAlgorithms = (accepted: readonly string[]): readonly string[] =>
+  accepted.includes('EdDSA') && !accepted.includes('Ed25519') ? [...accepted, 'Ed25519'] : accepted
+
 /** RFC 9864 gave EdDSA with Ed25519 a name of its own; both mean the same here, where no other curve is admitted. */
 const family = (algorithm: string): string => (algorithm === 'Ed25519' ? 'EdDSA' : algorithm)
 
@@ -72,8 +76,10 @@ export function verifySignature(jws: Jws, key: VerificationKey): boolean {
     case 'ES256':
       // 64 bytes r‖s and nothing else: a DER signature would be a second spelling (RFC 7518 section 3.4).
       if (jws.signature.length !== 64) return false
-      return verify('sha256', input, { key: key.key, dsaEncoding: 'ieee-p1363' }, jws.signature)
+      return verify('sha256', input, key.key, derOf(jws.signature))
     case 'PS256':
+      // OpenSSL takes it also without the zero bytes it may begin with: a second spelling (RFC 8017 section 8.1.2).
+      if (jws.signature.length !== modulusBytes(key.key)) return false
       return verify(
         'sha256',
         input,
@@ -88,4 +94,25 @@ export function verifySignature(jws: Jws, key: VerificationKey): boolean {
     default:
       return false
   }
+}
+
+/** The length of every signature by an RSA key. */
+const modulusBytes = (key: KeyObject): number => Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8)
+
+/**
+ * r‖s as the DER SEQUENCE of two INTEGERs that OpenSSL reads (RFC 3279 section 2.2.3). Node would do it too, when told in
+ * an options object, but that makes a verification half as dear again.
+ */
+function derOf(signature: Buffer): Buffer {
+  const [r, s] = [derInteger(signature.subarray(0, 32)), derInteger(signature.subarray(32))]
+  return Buffer.concat([Buffer.of(0x30, r.length + s.length), r, s])
+}
+
+/** In its shortest form, and with a zero byte in front where the first bit would make it negative (X.690 section 8.3). */
+function derInteger(bytes: Buffer): Buffer {
+  let start = 0
+  while (start < bytes.length - 1 && bytes[start] === 0) start += 1
+  const digits = bytes.subarray(start)
+  const sign = (digits[0] ?? 0) < 0x80 ? [] : [0]
+  return Buffer.concat([Buffer.of(0x02, sign.length + digits.length, ...sign), digits])
 }

@@ -4,7 +4,9 @@ export interface ScopeRules {
   readonly any: readonly string[]
   readonly methods: ReadonlyMap<string, readonly string[]>
   /** A scope that carries a value, for example `consent:{id}`. */
-  readonly parameter: { readonly prefix: string; readonly suffix: string; readonly fact: string } | undefined
+  readonly parameter:
+    | { readonly prefix: string; readonly suffix: string; readonly names: readonly string[] }
+    | undefined
 }
 
 /**
@@ -18,22 +20,28 @@ export function missingScopes(
   method: string,
   parameters: ReadonlyMap<string, string>,
 ): readonly string[] | undefined {
-  const needed = [...rules.all, ...(rules.methods.get(method) ?? [])]
+  const needed = [...rules.all, ...scopesOf(method, rules)]
   const enough =
     needed.every((scope) => granted.includes(scope)) &&
     (rules.any.length === 0 || rules.any.some((scope) => granted.includes(scope))) &&
     (!rules.parameter || granted.some((scope) => carries(scope, rules.parameter, parameters)))
   if (enough) return undefined
-  const shown = rules.parameter ? [`${rules.parameter.prefix}${rules.parameter.suffix}`] : []
-  return [...needed, ...rules.any, ...shown]
+  const shown = rules.parameter ? `${rules.parameter.prefix}${rules.parameter.suffix}` : ''
+  return [...needed, ...rules.any, ...(shown === '' ? [] : [shown])]
 }
+
+/** HEAD shows what GET shows (RFC 9110 section 9.3.2), so it needs the same unless it is named itself. */
+const scopesOf = (method: string, { methods }: ScopeRules): readonly string[] =>
+  methods.get(method) ?? (method === 'HEAD' ? methods.get('GET') : undefined) ?? []
 
 function carries(scope: string, parameter: ScopeRules['parameter'], parameters: ReadonlyMap<string, string>): boolean {
   if (!parameter) return false
-  const { prefix, suffix, fact } = parameter
+  const { prefix, suffix, names } = parameter
   if (scope.length <= prefix.length + suffix.length || !scope.startsWith(prefix) || !scope.endsWith(suffix))
     return false
   const value = scope.slice(prefix.length, scope.length - suffix.length)
-  const wanted = parameters.get(fact)
-  return wanted === undefined || value === decodeURIComponent(wanted)
+  return names.every((name) => {
+    const wanted = parameters.get(name)
+    return wanted === undefined || value === decodeURIComponent(wanted)
+  })
 }

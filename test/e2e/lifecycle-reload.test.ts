@@ -78,6 +78,16 @@ const damages: readonly (readonly [string, (text: string) => string])[] = [
   ['no FAPI', (text) => text.replace('"name": "accounts"', '"name": "accounts", "exceptions": ["bearerTokens"]')],
 ]
 
+test('a file that comes under an include pattern later takes part', async () => {
+  const service = await startTestService({ ...serviceDocument, include: ['team-*.yaml'] })
+  const client = service.connect()
+  expect(outcomeOf(await client.ask(freshRequest('/team')))).toBe('route_unknown')
+  const team = { routes: [{ name: 'team', path: '/team', methods: ['GET'], open: true }] }
+  writeFileSync(join(service.config, '..', 'team-a.yaml'), JSON.stringify(team))
+  await until(service, 'applied')
+  expect(outcomeOf(await client.ask(freshRequest('/team')))).toBe('allow')
+})
+
 test('a damaged configuration is refused, and the whole one is taken when it is there', async () => {
   const service = await startTestService()
   const client = service.connect()

@@ -149,7 +149,7 @@ export const requestMutations: readonly Mutation[] = [
   }),
   breaks('for another path', (draft, chance) => {
     draft.path = chance.pick([
-      `${draft.path}/`,
+      `${draft.path}.`,
       `${draft.path}x`,
       draft.path.toUpperCase(),
       '/accounts/43',

@@ -84,10 +84,7 @@ test('SCOPE names what would have been enough', () => {
   expect(challenged(deny('scope_insufficient', '', { scope: [] }), 'bearer', 'bearer')[0]).not.toContain('scope="')
 })
 
-test.each([
-  'route_unknown',
-  'method_not_allowed',
-  'replay_quota',
-  'deadline',
-  'internal_error',
-] as const)('DENY, UNAV %s brings no challenge', (reason) => expect(challenged(reason, 'both', 'dpop')).toEqual([]))
+test.each(['route_unknown', 'method_not_allowed', 'replay_quota', 'deadline', 'internal_error'] as const)(
+  'DENY, UNAV %s brings no challenge',
+  (reason) => expect(challenged(reason, 'both', 'dpop')).toEqual([]),
+)

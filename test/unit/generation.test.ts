@@ -27,6 +27,7 @@ async function start(given: object) {
   const loaded = loadConfig(file, {})
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
   const lines: string[] = []
+  let tries = 0
   const world = {
     file,
     environment: {},
@@ -34,6 +35,9 @@ async function start(given: object) {
     metrics: buildMetrics(),
     log: buildLog('info', { write: (line) => void lines.push(line) }),
     observeKeys: () => undefined,
+    tryLater: () => {
+      tries += 1
+    },
   }
   const built = buildGeneration(loaded, undefined, world)
   if (!built.ok) throw new Error(built.problem)
@@ -43,6 +47,7 @@ async function start(given: object) {
     first: built.value,
     write,
     again: () => swap(built.value, world),
+    later: () => tries,
     trusted: () => world.memory.outbound.ca,
     lines,
   }
@@ -53,7 +58,7 @@ describe('keys outlive a change of what is trusted', () => {
     const { first, write, again, trusted } = await start(document)
     expect(trusted()).toBeUndefined()
     write('envoy-fapi.yaml', JSON.stringify({ ...document, outbound: { ca: 'ca.pem' } }))
-    const next = again()
+    const next = await again()
     expect(next).not.toBe(first)
     expect([next.sources.get('as'), next.sources.get('as')?.size]).toEqual([first.sources.get('as'), 1])
     expect(trusted()?.at(-1)).toBe(authority)
@@ -66,21 +71,37 @@ describe('keys outlive a change of what is trusted', () => {
   ])('%s as authorities changes nothing', async (_, pem) => {
     const { first, write, again, trusted, lines } = await start({ ...document, outbound: { ca: 'ca.pem' } })
     write('ca.pem', pem)
-    expect(again()).toBe(first)
+    expect(await again()).toBe(first)
     expect(trusted()?.at(-1)).toBe(authority)
     expect(lines.at(-1)).toMatch(/configuration refused.*|outbound\.ca/)
   })
 })
 
-test('a server that is another one now has to give its keys anew', async () => {
-  const { first, write, again } = await start(document)
+describe('keys from a new place', () => {
   const [server] = document.authorizationServers
-  write(
-    'envoy-fapi.yaml',
-    JSON.stringify({ ...document, authorizationServers: [{ ...server, issuer: 'https://other.example.com' }] }),
-  )
-  const next = again()
-  expect(next.sources.get('as')).not.toBe(first.sources.get('as'))
+  const withKeys = (keys: object, more: object = {}) =>
+    JSON.stringify({ ...document, authorizationServers: [{ ...server, ...more, keys }] })
+
+  test('are there before anybody needs them', async () => {
+    const { first, write, again } = await start(document)
+    write('other.json', JSON.stringify(serverJwks))
+    write('envoy-fapi.yaml', withKeys({ file: 'other.json' }, { issuer: 'https://other.example.com' }))
+    const next = await again()
+    expect(next.sources.get('as')).not.toBe(first.sources.get('as'))
+    expect(next.sources.get('as')?.size).toBe(1)
+  })
+  test.each([
+    ['a server that does not answer', { uri: 'https://127.0.0.1:9/jwks' }],
+    ['a file without keys', { file: 'none.json' }],
+  ])('%s takes no good keys away, and is tried again', async (_, keys) => {
+    const { first, write, again, lines, later } = await start(document)
+    write('none.json', '{"keys":[]}')
+    write('envoy-fapi.yaml', withKeys(keys))
+    expect(await again()).toBe(first)
+    expect(first.sources.get('as')?.size).toBe(1)
+    expect(lines.at(-1)).toContain('no keys of as could be had from their new place')
+    expect(later()).toBe(1)
+  })
 })
 
 describe('the time in which a proof may be older than the process', () => {

@@ -50,13 +50,41 @@ describe('ENV-06, ENV-08 the target comes from a configured origin', () => {
   })
 })
 
+describe('att-path-05 the default port, written or not, leads to the same route', () => {
+  const weaker = { name: 'all', path: '/**' }
+  const asked = (hosts: readonly string[], host: string): string => {
+    const strong = { name: 'strong', hosts, path: '/accounts', scopes: ['admin'] }
+    const wire = checkRequest({ host })
+    const attributes = readAttributes(wire, readHeaders(wire))
+    if (!attributes.ok) throw new Error(attributes.detail)
+    const origin = { origin: 'https://api.example.com', hosts: ['internal.example', 'other.example:443'] }
+    const { surroundings: built } = buildTestCheck({
+      document: { ...document, publicOrigins: [origin], routes: [strong, weaker] },
+    })
+    const found = built.rules().routes.match(attributes.value)
+    return found.ok ? found.value.route.name : found.reason
+  }
+  test.each([
+    ['api.example.com', 'api.example.com'],
+    ['internal.example', 'internal.example'],
+    ['other.example', 'other.example'],
+    ['API.example.com:443', 'internal.example'],
+  ])('%s', (name, internal) => {
+    const hosts = [name, internal]
+    for (const one of hosts)
+      for (const host of [one, one.replace(/:443$/, ''), `${one.replace(/:443$/, '')}:443`])
+        expect([host, asked(hosts, host)]).toEqual([host, 'strong'])
+    expect(asked(hosts, `${internal}:8443`)).toBe('host_unknown')
+  })
+})
+
 describe('which route', () => {
   test('the query is no part of the path', () => expect(route({ path: '/accounts?x=/public/y' })).toBe('accounts'))
   test('parameters', () => {
     const found = match({ path: '/accounts/4%C3%A9' })
     expect(found.ok && [...found.value.parameters]).toEqual([['id', '4%C3%A9']])
   })
-  test.each(['/', '/accounts/', '/ACCOUNTS', '/accounts/1/2', '/publi', '/none'])('no route for %s', (path) =>
+  test.each(['/', '/ACCOUNTS', '/accounts/1/2', '/publi', '/none'])('no route for %s', (path) =>
     expect(route({ path })).toBe('route_unknown'),
   )
   test.each(['OPTIONS', 'TRACE', 'get', 'PROPFIND'])('T-54 %s is not taken for another method', async (method) => {

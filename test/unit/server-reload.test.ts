@@ -60,9 +60,9 @@ async function startSwapping() {
     ...(await startTestServer({ check })),
     records,
     metrics,
-    change: (index: number): string => {
+    change: async (index: number): Promise<string> => {
       write(index)
-      current = swap(current, world)
+      current = await swap(current, world)
       return current.loaded.hash
     },
     hash: () => current.loaded.hash,
@@ -85,7 +85,7 @@ test('att-ops-03: 200 changes under load: every decision is that of one configur
   // One key may have some thousand proofs live, so only so many ask for what is protected.
   const load = [keepOn(client, '/accounts', 2000), ...Array.from({ length: 5 }, () => keepOn(client, '/health', 1e9))]
   for (let index = 1; index <= CHANGES; index += 1) {
-    hashes.add(change(index))
+    hashes.add(await change(index))
     const before = asked
     while (asked < before + 5) await new Promise((resolve) => setImmediate(resolve))
   }

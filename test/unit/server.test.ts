@@ -83,6 +83,16 @@ test('att-envoy-17: Checks beyond the limit are refused whole, and there is room
   expect(outcomeOf(await next)).toBe('token_expired')
 })
 
+test('nothing is decided while the log is full, and everything again afterwards', async () => {
+  let full = true
+  const { connect, events } = await startTestServer({ congested: () => full })
+  const client = connect()
+  expect(outcomeOf(await client.ask({}))).toBe('overload')
+  full = false
+  expect(outcomeOf(await client.ask({}))).toBe('route_unknown')
+  expect(events).toEqual(['shed'])
+})
+
 test('what is too much for one connection gets an answer as well, and is not left waiting', async () => {
   const { open, check } = heldChecks()
   const { connect } = await startTestServer({ concurrentChecks: 150, check })

@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import type { Config, RouteConfig } from './config.ts'
+import type { PolicyEntry } from './config-policies.ts'
+import { configSchema, type ParsedConfig } from './config-schema.ts'
+import { standardOrder } from './policies/registry.ts'
+
+/**
+ * What defaults, pipelines and included files make of a configuration, in the language of configurations: it can be
+ * read back and says the same.
+ */
+export function expandConfig(config: Config): unknown {
+  const { publicOrigins, authorizationServers, identity, routes, ...rest } = config
+  const unusual = routes.filter((route) => !isStandard(route))
+  const expanded = {
+    ...rest,
+    publicOrigins: publicOrigins.map(({ origin, authorities, pathPrefix }) => ({
+      origin,
+      hosts: authorities.filter((host) => host !== origin.slice(8)),
+      pathPrefix,
+    })),
+    authorizationServers: authorizationServers.map((server) => ({ ...server, audiences: [...server.audiences] })),
+    identity: { ...identity, headers: Object.fromEntries(identity.headers) },
+    pipelines: Object.fromEntries(unusual.map(({ name, policies }) => [name, policies.map(entry)])),
+    defaults: {},
+    routes: routes.map(expandRoute),
+    include: [],
+  }
+  // Encoding undoes what reading did, so what goes in has the form that reading gives.
+  return literal(z.encode(configSchema, expanded as unknown as ParsedConfig))
+}
+
+function expandRoute(route: RouteConfig): unknown {
+  const { name, kind, hosts, methods, path, exceptions, policies } = route
+  return {
+    name,
+    kind,
+    open: kind === 'open',
+    ...(hosts && { hosts }),
+    methods,
+    path,
+    exceptions,
+    ...(isStandard(route) ? Object.assign({}, ...policies.map(entry)) : { pipeline: name }),
+  }
+}
+
+const entry = ({ name, options }: PolicyEntry): object => ({ [name]: options })
+
+/** Whether policy keys on the route say it all; an order of its own needs a pipeline. */
+function isStandard({ policies }: RouteConfig): boolean {
+  const places = policies.map(({ name }) => standardOrder.indexOf(name))
+  return places.every((place, index) => place > (places[index - 1] ?? -1))
+}
+
+/** A text that holds `${` now would be taken for a reference when it is read again. */
+function literal(value: unknown): unknown {
+  if (typeof value === 'string') return value.replaceAll('${', () => '$${')
+  if (Array.isArray(value)) return value.map(literal)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => item !== undefined)
+      .map(([key, item]) => [key, literal(item)]),
+  )
+}

@@ -1,0 +1,228 @@
+import type { Config, RouteConfig } from './config.ts'
+import type { PolicyEntry } from './config-policies.ts'
+import { spellDuration } from './durations.ts'
+import { covers } from './path-template.ts'
+import type { AccessTokenOptions } from './policies/access-token.ts'
+import { needsOf, policies } from './policies/registry.ts'
+import type { ScopesOptions } from './policies/scopes.ts'
+import type { SenderConstraintOptions } from './policies/sender-constraint.ts'
+import { nearest, type Problem } from './problems.ts'
+
+/** What is wrong with a route by itself, with what surrounds it, and with the routes before it. */
+export const checkRoute = (route: RouteConfig, before: readonly RouteConfig[], config: Config): readonly Problem[] => [
+  ...checkKind(route, config),
+  ...checkHosts(route, config),
+  ...checkOrder(route),
+  ...checkTokens(route, config),
+  ...checkPossession(route, config),
+  ...checkScopes(route),
+  ...checkHidden(route, before, config),
+]
+
+function checkKind({ at, kind, path, exceptions, template }: RouteConfig, { profile }: Config): readonly Problem[] {
+  const problems: Problem[] = []
+  const [exception] = exceptions
+  if (exception !== undefined && profile !== 'compat')
+    problems.push({ path: [...at, 'exceptions'], message: `${exception} is only allowed under profile: compat` })
+  if (kind === 'bearer' && !exceptions.includes('bearerTokens'))
+    problems.push({ path: [...at, 'kind'], message: 'kind: bearer needs exceptions: [bearerTokens]' })
+  if (kind !== 'bearer' && exceptions.includes('bearerTokens'))
+    problems.push({ path: [...at, 'kind'], message: 'exceptions: [bearerTokens] makes this a bearer route' })
+  if (kind === 'open' && template.rest && !template.segments.some((segment) => 'literal' in segment))
+    problems.push({
+      path: [...at, 'path'],
+      message: `an open route cannot cover ${path}; name the paths that need no token`,
+    })
+  return problems
+}
+
+function checkHosts({ at, hosts = [] }: RouteConfig, { publicOrigins }: Config): readonly Problem[] {
+  const known = new Set(publicOrigins.flatMap(({ origin, authorities }) => [...authorities, origin.slice(8)]))
+  return [...hosts.entries()]
+    .filter(([, host]) => !known.has(host))
+    .map(([index, host]) => ({
+      path: [...at, 'hosts', index],
+      message: `${host} selects none of the publicOrigins`,
+    }))
+}
+
+/** Every policy finds what it needs proven before it, and the route's kind finds what it demands at the end. */
+function checkOrder({ at, kind, policies: entries, exceptions }: RouteConfig): readonly Problem[] {
+  const problems: Problem[] = []
+  const proven = new Set<string>()
+  for (const { name, at: place } of entries) {
+    for (const fact of needsOf(name, new Set(exceptions)))
+      if (!proven.has(fact))
+        problems.push({ path: place, message: `${name} needs a verified ${fact}; put the policy that yields it first` })
+    for (const fact of policies[name].yields) proven.add(fact)
+  }
+  const demanded = kind === 'resource' ? ['token', 'binding'] : kind === 'bearer' ? ['token'] : []
+  for (const fact of demanded)
+    if (!proven.has(fact))
+      problems.push({ path: at, message: `the pipeline of this route never yields a verified ${fact}` })
+  return problems
+}
+
+const entryOf = ({ policies: entries }: RouteConfig, wanted: PolicyEntry['name']): PolicyEntry | undefined =>
+  entries.find(({ name }) => name === wanted)
+
+/** What a route asks of tokens agrees with what is known about its authorization servers. */
+function checkTokens(route: RouteConfig, { authorizationServers, profile }: Config): readonly Problem[] {
+  const entry = entryOf(route, 'accessToken')
+  if (!entry) return []
+  // Parsed by the very schema this type comes from.
+  const { from, audiences, maxLifetime } = entry.options as AccessTokenOptions
+  const unknown = [...(from ?? []).entries()].filter(
+    ([, name]) => !authorizationServers.some((one) => one.name === name),
+  )
+  if (unknown.length > 0)
+    return unknown.map(([index, name]) => ({
+      path: [...entry.at, 'from', index],
+      message: `there is no authorization server named "${name}"`,
+    }))
+  const servers = authorizationServers.filter(({ name }) => from === undefined || from.includes(name))
+  const problems = [...checkAudiences(entry, audiences, servers)]
+  const several = servers.find((server) => server.audiences.length > 1)
+  if (several && !audiences && profile !== 'compat')
+    problems.push({
+      path: route.at,
+      message: `${several.name} has several audiences; say with accessToken.audiences which are for this route`,
+    })
+  return [...problems, ...checkLifetime(route, entry, maxLifetime, servers)]
+}
+
+/** `accessToken.audiences` narrows what the tokens of a server may be for; it cannot add to it. */
+function checkAudiences(
+  { at }: PolicyEntry,
+  audiences: readonly string[] = [],
+  servers: Config['authorizationServers'],
+): readonly Problem[] {
+  if (audiences.length === 0) return []
+  const strange = [...audiences.entries()].filter(
+    ([, one]) => !servers.some((server) => server.audiences.includes(one)),
+  )
+  if (strange.length > 0)
+    return strange.map(([index, audience]) => ({
+      path: [...at, 'audiences', index],
+      message: `${audience} is no audience of an authorization server of this route; a route can only narrow them`,
+    }))
+  return servers
+    .filter((server) => !server.audiences.some((audience) => audiences.includes(audience)))
+    .map(({ name }) => ({
+      path: [...at, 'audiences'],
+      message: `none of these is an audience of ${name}; say with accessToken.from whose tokens are taken`,
+    }))
+}
+
+/** JWT-30: a token whose revocation nobody can learn of must not live long. */
+function checkLifetime(
+  { at, exceptions }: RouteConfig,
+  entry: PolicyEntry,
+  maxLifetime: number,
+  servers: Config['authorizationServers'],
+): readonly Problem[] {
+  if (exceptions.includes('noRevocation')) return []
+  if (exceptions.includes('longLivedTokens'))
+    return [
+      {
+        path: [...at, 'exceptions'],
+        message: 'longLivedTokens without a revocation source also needs noRevocation',
+      },
+    ]
+  return servers
+    .filter(({ revocation }) => maxLifetime > revocation.shortLived)
+    .map(({ name, revocation }) => ({
+      path: [...entry.at, 'maxLifetime'],
+      message: `tokens of ${name} may live ${spellDuration(maxLifetime)}, but without a revocation source only ${spellDuration(revocation.shortLived)} are accepted (revocation.shortLived)`,
+    }))
+}
+
+/** A binding that can never be shown would refuse every request. */
+function checkPossession(route: RouteConfig, { clientCertificateFrom }: Config): readonly Problem[] {
+  const entry = entryOf(route, 'senderConstraint')
+  if (!entry || clientCertificateFrom.source !== 'none') return []
+  // Parsed by the very schema this type comes from.
+  const { methods, both } = entry.options as SenderConstraintOptions
+  if (!both && methods.includes('dpop')) return []
+  return [{ path: entry.at, message: 'this needs a client certificate, and clientCertificateFrom.source is none' }]
+}
+
+function checkScopes(route: RouteConfig): readonly Problem[] {
+  const entry = entryOf(route, 'scopes')
+  // Parsed by the very schema this type comes from.
+  return entry ? [...checkAsking(route, entry), ...checkParameter(route, entry)] : []
+}
+
+/** Scopes by method say nothing about the methods they leave out: what a route takes without scope is written down. */
+function checkAsking({ methods: taken }: RouteConfig, entry: PolicyEntry): readonly Problem[] {
+  const { all, any, methods, parameter } = entry.options as ScopesOptions
+  if (all.length > 0 || any.length > 0 || parameter) return []
+  const named: readonly string[] = Object.keys(methods)
+  const free = taken.filter((one) => !named.includes(one) && !(one === 'HEAD' && named.includes('GET')))
+  if (free.length === 0) return []
+  return [
+    {
+      path: entry.at,
+      message: `no scope is asked for ${free.join(', ')}; leave them out of the route's methods, or write methods: { ${free[0]}: [] }`,
+    },
+  ]
+}
+
+/** A misspelled path parameter would let any value of the scope pass. A path without parameters may stay without. */
+function checkParameter(route: RouteConfig, entry: PolicyEntry): readonly Problem[] {
+  const fact = (entry.options as ScopesOptions).parameter?.fact
+  const names = route.template.segments.flatMap((segment) => ('name' in segment ? [segment.name] : []))
+  if (fact === undefined || names.includes(fact)) return []
+  const near = nearest(fact, names)
+  if (near === undefined) return []
+  return [
+    {
+      path: [...entry.at, 'parameter', 'fact'],
+      message: `${route.path} has no parameter {${fact}}; did you mean "${near}"?`,
+    },
+  ]
+}
+
+/** A route that an earlier one always takes is a mistake, and a dangerous one when the earlier one is open. */
+function checkHidden(route: RouteConfig, before: readonly RouteConfig[], config: Config): readonly Problem[] {
+  const above = before.filter((earlier) => covers(earlier.template, route.template))
+  const hosts = authoritiesOf(route, config)
+  if (above.length === 0 || hosts.size === 0) return []
+  const hiding = above.find(
+    (earlier) =>
+      isWithin(hosts, authoritiesOf(earlier, config)) &&
+      route.methods.every((method) => earlier.methods.includes(method)),
+  )
+  if (hiding)
+    return [
+      {
+        path: route.at,
+        message: `route "${route.name}" is never reached: "${hiding.name}" (${hiding.path}) before it takes all its requests`,
+      },
+    ]
+  if (route.kind === 'open') return []
+  return above
+    .filter(({ kind }) => kind === 'open')
+    .flatMap((open) => {
+      const methods = route.methods.filter((one) => open.methods.includes(one))
+      if (methods.length === 0 || !meets(hosts, authoritiesOf(open, config))) return []
+      const message = `the open route "${open.name}" (${open.path}) before it takes its ${methods.join(', ')} requests; leave the methods or hosts out of one of them`
+      return [{ path: route.at, message }]
+    })
+}
+
+/** What Envoy may call the hosts a route is for (as in routes.ts). */
+function authoritiesOf({ hosts }: RouteConfig, { publicOrigins }: Config): ReadonlySet<string> {
+  const served = publicOrigins.flatMap(({ origin, authorities }) =>
+    hosts === undefined || hosts.includes(origin.slice(8))
+      ? authorities
+      : authorities.filter((authority) => hosts.includes(authority)),
+  )
+  return new Set(served)
+}
+
+const isWithin = (inner: ReadonlySet<string>, outer: ReadonlySet<string>): boolean =>
+  [...inner].every((item) => outer.has(item))
+
+const meets = (one: ReadonlySet<string>, other: ReadonlySet<string>): boolean =>
+  [...one].some((item) => other.has(item))

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest'
+import { buildRules } from '../../src/build.ts'
+import { readConfig } from '../../src/config.ts'
+import { smallest } from '../support/config-files.ts'
+import { freshReplays, routedRequest } from '../support/possession.ts'
+import { keyMemory } from '../support/proofs.ts'
+import { keySource, memory } from '../support/spine.ts'
+
+function rulesOf(difference: object = {}, servers = ['as.bank.example']) {
+  const reading = readConfig(smallest(difference))
+  if (!reading.ok) throw new Error(JSON.stringify(reading.problems))
+  const { config } = reading
+  return buildRules(config, 'hash', {
+    servers: new Map(
+      config.authorizationServers
+        .filter(({ name }) => servers.includes(name))
+        .map((server) => [server.name, { ...server, keys: keySource() }]),
+    ),
+    replays: freshReplays(),
+    proofKeys: keyMemory(),
+    signedTokens: memory(),
+  })
+}
+
+const routed = (difference: object) => {
+  const { attributes } = routedRequest(undefined, { authority: 'api.bank.example', path: '/a' })
+  const match = rulesOf({ routes: [{ path: '/a', ...difference }] }).routes.match(attributes)
+  return match.ok ? match.value.route : match.reason
+}
+
+describe('a configuration becomes rules', () => {
+  test('with the hash of what was read', () => expect(rulesOf().hash).toBe('hash'))
+  test('the certificate of the connection is believed unless the configuration says none', () => {
+    expect(rulesOf().connectionCertificate).toBe(true)
+    expect(rulesOf({ clientCertificateFrom: { source: 'none' } }).connectionCertificate).toBe(false)
+  })
+  test('identity: names, token, proof, encoding', () =>
+    expect(
+      rulesOf({ identity: { headers: { subject: 'x-user' }, token: 'forward', proof: 'forward', encoding: 'percent' } })
+        .identity,
+    ).toEqual({ headers: new Map([['subject', 'x-user']]), token: 'forward', proof: 'forward', encoding: 'percent' }))
+  test('routes: name, kind, hosts, methods', () =>
+    expect(routed({ name: 'one', hosts: ['API.bank.example'], methods: ['GET', 'POST'], open: true })).toMatchObject({
+      name: 'one',
+      kind: 'open',
+      hosts: new Set(['api.bank.example']),
+      methods: new Set(['GET', 'POST']),
+    }))
+  test('a server without keys is a fault of ours, not a rule that never fits', () =>
+    expect(() => rulesOf({ routes: [{ path: '/a', accessToken: { from: ['as.bank.example'] } }] }, [])).toThrow(
+      'there is no authorization server named as.bank.example',
+    ))
+})
+
+describe('what a refused client is told to use', () => {
+  test.each<[object, object]>([
+    [{}, { dpopAlgorithms: ['ES256', 'PS256', 'EdDSA', 'Ed25519'], bearer: true }],
+    [
+      { senderConstraint: { methods: ['dpop'] } },
+      { dpopAlgorithms: ['ES256', 'PS256', 'EdDSA', 'Ed25519'], bearer: false },
+    ],
+    [{ senderConstraint: { methods: ['mtls'] } }, { dpopAlgorithms: undefined, bearer: true }],
+    [
+      { senderConstraint: { both: true, dpop: { algorithms: ['ES256'] } } },
+      { dpopAlgorithms: ['ES256'], bearer: false },
+    ],
+    [{ open: true }, { dpopAlgorithms: undefined, bearer: false }],
+  ])('%j', (difference, challenges) => expect(routed(difference)).toMatchObject({ challenges }))
+})
