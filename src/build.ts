@@ -27,9 +27,7 @@ export function buildRules(config: Config, hash: string, ports: Ports): Rules {
 
 function buildRoute(route: RouteConfig, ports: Ports): Route {
   const setting = { route: route.name, exceptions: new Set<string>(route.exceptions) }
-  const policies: readonly Policy[] = route.policies.map(({ name, options }) =>
-    buildPolicy(name, options, ports, setting),
-  )
+  const policies = route.policies.map(({ name, options }) => timed(buildPolicy(name, options, ports, setting), ports))
   return {
     name: route.name,
     kind: route.kind,
@@ -38,6 +36,24 @@ function buildRoute(route: RouteConfig, ports: Ports): Route {
     template: route.template,
     challenges: challengesFor(route),
     pipeline: buildPipeline(policies),
+  }
+}
+
+/** The same policy; how long it takes from the call to its answer is told. */
+function timed(policy: Policy, { meter }: Ports): Policy {
+  if (!meter) return policy
+  const { now } = meter
+  const took = meter.took(policy.name)
+  return {
+    ...policy,
+    evaluate: (request, proven) => {
+      const begun = now()
+      const end = (): void => took(now() - begun)
+      const outcome = policy.evaluate(request, proven)
+      if (outcome instanceof Promise) outcome.then(end, end)
+      else end()
+      return outcome
+    },
   }
 }
 

@@ -91,6 +91,17 @@ export function buildCheck(surroundings: Surroundings): Check {
   }
 }
 
+/** The answer to a Check that nobody looks at; it comes back under the id of its request all the same (XF-01). */
+export const refuseUnread = (denial: Denial, wire: CheckRequest, uuid: () => string): CheckResponse =>
+  encode(denial, {
+    interactionId: readInteractionId(readHeaders(wire)) ?? uuid(),
+    method: '',
+    headers: new Map(),
+    route: '',
+    challenges: undefined,
+    verified: {},
+  })
+
 /** CheckRequest → headers → attributes → route. */
 function arrive(wire: CheckRequest, rules: Rules, uuid: () => string): Arrival {
   const headers = readHeaders(wire)

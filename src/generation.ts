@@ -97,9 +97,15 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
     proofKeys: memory.proofKeys,
     // A new one per configuration: what was verified under other rules is verified again.
     signedTokens: boundedCache<true>(50_000, 60, hooks),
+    meter: { now: monotonic, took: (policy) => bindPolicy(metrics, policy) },
   }
   const trust = extra.value === undefined ? undefined : [...rootCertificates, extra.value]
   return read({ loaded, rules: buildRules(config, loaded.hash, ports), sources, trust })
+}
+
+function bindPolicy(metrics: Metrics, policy: string): (seconds: number) => void {
+  const bound = metrics.policyDuration.labels(policy)
+  return (seconds) => bound.observe(seconds)
 }
 
 /** Puts a generation in force for what outlives it. */

@@ -31,6 +31,10 @@ export function buildMetrics() {
       ...common('histogram', 'check_duration_seconds', ['route', 'decision'], 'Time from the Check to its answer.'),
       buckets: [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1],
     }),
+    policyDuration: new Histogram({
+      ...common('histogram', 'policy_duration_seconds', ['policy'], 'Time from the call of a policy to its answer.'),
+      buckets: [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 0.05, 0.5],
+    }),
     shed: counter('checks_shed_total', ['reason'], 'Checks refused before they were looked at.'),
     refusedPeers: counter('peers_refused_total', [], 'Checks from a TLS peer that is not pinned.'),
     tokenCacheHits: counter('token_cache_hits_total', [], 'Access tokens whose signature was known already.'),
@@ -53,6 +57,11 @@ export function buildMetrics() {
     replayCapacity: gauge('replay_capacity', [], 'DPoP proofs that can be remembered.'),
     replayErrors: counter('replay_errors_total', ['claim'], 'Replay claims that were neither fresh nor used.'),
     dependencyUp: gauge('dependency_up', ['name'], '1 when a dependency answered last time.'),
+    certificateExpiry: gauge(
+      'certificate_expiry_timestamp_seconds',
+      ['name'],
+      'When a certificate of ours ends to be valid.',
+    ),
     reloads: counter('config_reloads_total', ['result'], 'Configurations read: applied or refused.'),
     reloadSuccess: gauge('config_last_success_timestamp_seconds', [], 'When a configuration was last applied.'),
     enforcing: gauge('enforcing', ['route'], '1 when the route enforces.'),

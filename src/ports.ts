@@ -40,6 +40,14 @@ export interface KeySource {
   readonly generation: number
 }
 
+/** Tells how long things take. */
+export interface Meter {
+  /** Monotonic clock, seconds. */
+  readonly now: () => number
+  /** What to tell the seconds a policy of that name took. */
+  readonly took: (policy: string) => (seconds: number) => void
+}
+
 /** A bounded memory where forgetting is harmless. */
 export interface Cache<V> {
   get(key: string): V | undefined

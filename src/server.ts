@@ -41,6 +41,8 @@ export interface CheckServer {
   readonly drain: (grace: number) => Promise<void>
   /** Reads certificate, key and CA again; new connections get them. What is wrong with them is returned. */
   readonly reloadTls: () => string | undefined
+  /** When the certificate ends to be valid, seconds since the epoch; undefined without TLS. */
+  readonly certificateExpiry: () => number | undefined
 }
 
 /** The largest body Envoy is told to send in the shipped bootstraps, plus headers, certificate and room. */
@@ -85,6 +87,7 @@ export async function startServer(parts: ServerParts): Promise<Reading<CheckServ
       })
     },
     reloadTls: () => tls?.value.reload(),
+    certificateExpiry: () => tls?.value.expiry(),
   })
 }
 

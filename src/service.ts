@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { collectDefaultMetrics } from 'prom-client'
-import { readHeaders } from './attributes.ts'
-import { buildCheck } from './check.ts'
+import { buildCheck, refuseUnread } from './check.ts'
 import type { Config } from './config.ts'
 import { deny } from './denial.ts'
 import {
@@ -16,15 +15,14 @@ import {
   timer,
   wall,
 } from './generation.ts'
-import { readInteractionId } from './interaction-id.ts'
 import { buildHealth } from './io/health.ts'
 import { type HttpPort, productVersion, serveHttp } from './io/http.ts'
 import type { LiveKeySource } from './io/keys.ts'
 import { buildLog, type LineSink } from './io/log.ts'
 import { observeDecision, observeKeys } from './io/observation.ts'
-import { watchFiles } from './io/watch.ts'
+import { oneAtATime, watchFiles } from './io/watch.ts'
 import { buildMetrics, type Metrics } from './metrics.ts'
-import { encode, internalErrorResponse } from './response.ts'
+import { internalErrorResponse } from './response.ts'
 import { startServer } from './server.ts'
 import { type Reading, read, unreadable } from './verify/reading.ts'
 
@@ -101,7 +99,7 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
     listen,
     concurrentChecks: limits.concurrentChecks,
     check,
-    refuse: (reason, request) => encode(deny(reason, 'not decided'), { ...nobody, interactionId: idOf(request) }),
+    refuse: (reason, request) => refuseUnread(deny(reason, 'not decided'), request, randomUUID),
     fallback: internalErrorResponse,
     congested: () => (surroundings.output.backlog?.() ?? 0) > MAX_BACKLOG,
     health,
@@ -121,12 +119,18 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
     return abandon(http.problem, current)
   }
 
-  const reload = queueReload(async () => {
+  const tellExpiry = (): void => {
+    const expiry = server.value.certificateExpiry()
+    if (expiry !== undefined) metrics.certificateExpiry.labels('listen.tls').set(expiry)
+  }
+  tellExpiry()
+  const reload = oneAtATime(async () => {
     const problem = server.value.reloadTls()
     if (problem !== undefined) {
       metrics.reloads.labels('refused').inc()
       log.event('error', 'TLS files refused, the last good ones stay', { problem })
     }
+    tellExpiry()
     current = await swap(current, world)
   })
   const watched = (): readonly string[] => [...new Set([...current.loaded.files, ...current.loaded.included()])]
@@ -164,9 +168,6 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
     },
   })
 }
-
-const nobody = { method: '', headers: new Map(), route: '', challenges: undefined, verified: {} }
-const idOf = (wire: Parameters<typeof readHeaders>[0]) => readInteractionId(readHeaders(wire)) ?? randomUUID()
 
 async function openHttp(
   { listen }: Config,
@@ -219,23 +220,6 @@ function describeStatus(phase: Phase, waiting: readonly string[], { loaded, sour
     config: loaded.hash,
   }
   return { ready: phase === 'ready', body }
-}
-
-/** One reload at a time; what changes meanwhile is looked at once more afterwards. */
-function queueReload(work: () => Promise<void>): () => void {
-  let state: 'idle' | 'busy' | 'again' = 'idle'
-  const go = async (): Promise<void> => {
-    do {
-      state = 'busy'
-      await work()
-    } while (isAgain())
-    state = 'idle'
-  }
-  const isAgain = (): boolean => state === 'again'
-  return () => {
-    if (state === 'idle') void go()
-    else state = 'again'
-  }
 }
 
 /** Every key source is tried once, but nobody waits for a slow one longer than `FIRST_KEYS`. */

@@ -8,6 +8,8 @@ import { readAuthorities } from './authorities.ts'
 import { ciphers } from './ciphers.ts'
 
 type TlsOptions = NonNullable<Config['listen']['tls']>
+/** What a secure context is made of. */
+type Material = SecureContextOptions & { readonly cert: Buffer }
 type AuthContext = ReturnType<ServerUnaryCall<unknown, unknown>['getAuthContext']>
 
 /** TLS of the Check port: credentials that can be renewed, and who may ask. */
@@ -16,6 +18,8 @@ export interface ServerTls {
   readonly pinned: boolean
   /** The pinned name the peer's certificate carries; undefined when it carries none. */
   readonly identify: (context: AuthContext) => string | undefined
+  /** When the certificate in use ends to be valid, seconds since the epoch. */
+  readonly expiry: () => number
   /** Reads the files again. Broken files change nothing; what is wrong with them is returned. */
   readonly reload: () => string | undefined
 }
@@ -29,8 +33,10 @@ export function buildTls(options: TlsOptions): Reading<ServerTls> {
   const credentials = new RenewableCredentials(material.value)
   const peers = new Set(options.peers ?? [])
   const known = new Map<string, string | undefined>()
+  let expiry = endOf(material.value)
   return read({
     credentials,
+    expiry: () => expiry,
     pinned: peers.size > 0,
     identify: (context) => {
       const raw = context.sslPeerCertificate?.raw
@@ -46,6 +52,7 @@ export function buildTls(options: TlsOptions): Reading<ServerTls> {
       const renewed = readMaterial(options)
       if (!renewed.ok) return renewed.problem
       credentials.renew(renewed.value)
+      expiry = endOf(renewed.value)
       return undefined
     },
   })
@@ -56,13 +63,13 @@ const HANDSHAKE_TIMEOUT = 3000
 
 /** grpc-js hands new material to live servers only through a subclass of its credentials. */
 class RenewableCredentials extends ServerCredentials {
-  constructor(material: SecureContextOptions) {
+  constructor(material: Material) {
     const mutual = material.ca !== undefined
     const handshake = { requestCert: mutual, rejectUnauthorized: mutual, handshakeTimeout: HANDSHAKE_TIMEOUT }
     super({ ...handshake, minVersion: 'TLSv1.2', ciphers }, material)
   }
 
-  renew(material: SecureContextOptions): void {
+  renew(material: Material): void {
     this.updateSecureContextOptions(material)
   }
 
@@ -71,7 +78,9 @@ class RenewableCredentials extends ServerCredentials {
   }
 }
 
-function readMaterial({ certificate, key, clientCa }: TlsOptions): Reading<SecureContextOptions> {
+const endOf = ({ cert }: Material): number => new X509Certificate(cert).validToDate.getTime() / 1000
+
+function readMaterial({ certificate, key, clientCa }: TlsOptions): Reading<Material> {
   const authorities = clientCa === undefined ? read(undefined) : readAuthorities(clientCa)
   if (!authorities.ok) return unreadable(`clientCa ${authorities.problem}`)
   try {

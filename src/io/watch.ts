@@ -85,3 +85,20 @@ function digest(file: string): string {
 
 const isSame = (one: Digests, other: Digests): boolean =>
   one.size === other.size && [...one].every(([file, content]) => other.get(file) === content)
+
+/** Starts the work, never twice at once: what asks for it meanwhile is served once more afterwards. */
+export function oneAtATime(work: () => Promise<void>): () => void {
+  let state: 'idle' | 'busy' | 'again' = 'idle'
+  const go = async (): Promise<void> => {
+    do {
+      state = 'busy'
+      await work()
+    } while (isAgain())
+    state = 'idle'
+  }
+  const isAgain = (): boolean => state === 'again'
+  return () => {
+    if (state === 'idle') void go()
+    else state = 'again'
+  }
+}

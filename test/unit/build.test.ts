@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { buildRules } from '../../src/build.ts'
 import { readConfig } from '../../src/config.ts'
+import type { Meter } from '../../src/ports.ts'
 import { smallest } from '../support/config-files.ts'
 import { freshReplays, routedRequest } from '../support/possession.ts'
 import { keyMemory } from '../support/proofs.ts'
 import { keySource, memory } from '../support/spine.ts'
 
-function rulesOf(difference: object = {}, servers = ['as.bank.example']) {
+function rulesOf(difference: object = {}, servers = ['as.bank.example'], meter?: Meter) {
   const reading = readConfig(smallest(difference))
   if (!reading.ok) throw new Error(JSON.stringify(reading.problems))
   const { config } = reading
@@ -19,6 +20,7 @@ function rulesOf(difference: object = {}, servers = ['as.bank.example']) {
     replays: freshReplays(),
     proofKeys: keyMemory(),
     signedTokens: memory(),
+    ...(meter && { meter }),
   })
 }
 
@@ -66,4 +68,27 @@ describe('what a refused client is told to use', () => {
     ],
     [{ open: true }, { dpopAlgorithms: undefined, bearer: false }],
   ])('%j', (difference, challenges) => expect(routed(difference)).toMatchObject({ challenges }))
+})
+
+test('each policy that is asked tells how long it took, until its answer is there', async () => {
+  let now = 0
+  const told: [string, number][] = []
+  const meter: Meter = {
+    now: () => {
+      now += 1
+      return now
+    },
+    took: (policy) => (seconds) => void told.push([policy, seconds]),
+  }
+  const request = routedRequest(undefined, { authority: 'api.bank.example', path: '/a' })
+  const match = rulesOf({ routes: [{ path: '/a', fapiHeaders: {} }] }, undefined, meter).routes.match(
+    request.attributes,
+  )
+  if (!match.ok) throw new Error(match.reason)
+  const { denial } = await match.value.route.pipeline(request)
+  expect(denial?.reason).toBe('credentials_missing')
+  expect(told).toEqual([
+    ['fapiHeaders', 1],
+    ['accessToken', 1],
+  ])
 })

@@ -23,6 +23,7 @@ describe('metrics', () => {
     const labels = new Set(described.flatMap((one) => one.labels))
     const ours = [
       'route',
+      'policy',
       'decision',
       'reason',
       'server',

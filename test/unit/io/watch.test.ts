@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { watchFiles } from '../../../src/io/watch.ts'
+import { oneAtATime, watchFiles } from '../../../src/io/watch.ts'
 import { temporaryDirectory } from '../../support/lifecycle-server.ts'
 
 /** Watches files of a new directory and counts changes; looks often, so that nobody has to wait. */
@@ -155,4 +155,22 @@ test('after close nothing is told', async () => {
   onTestFinished(() => open.close())
   writeFileSync(file, 'two')
   await vi.waitFor(() => expect(told).toEqual(['open']))
+})
+
+test('work that is asked for while it runs runs once more, never beside itself', async () => {
+  const ends: (() => void)[] = []
+  const work = oneAtATime(() => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    ends.push(resolve)
+    return promise
+  })
+  for (let count = 0; count < 3; count += 1) work()
+  expect(ends).toHaveLength(1)
+  ends[0]?.()
+  await vi.waitFor(() => expect(ends).toHaveLength(2))
+  ends[1]?.()
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(ends).toHaveLength(2)
+  work()
+  expect(ends).toHaveLength(3)
 })
