@@ -83,8 +83,12 @@ function removals(
   return names
 }
 
-/** Upstream frameworks read `x_authz_subject`, `x.authz.subject` and `X-Authz-Subject` as one name, some any sign as one. */
-const fold = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-')
+/**
+ * Upstream frameworks read `x_authz_subject`, `x.authz.subject` and `X-Authz-Subject` as one name, some any sign as one.
+ * Nearly every name is in that form already.
+ */
+const fold = (name: string): string => (FOLDED.test(name) ? name : name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-'))
+const FOLDED = /^[a-z0-9-]+$/
 
 /** Printable ASCII, no blank at the ends, not empty: anything else would be changed on its way. */
 const usable = (value: string, limit: number): boolean =>
