@@ -95,7 +95,6 @@ export function buildCheck(surroundings: Surroundings): Check {
 export const refuseUnread = (denial: Denial, wire: CheckRequest, uuid: () => string): CheckResponse =>
   encode(denial, {
     interactionId: readInteractionId(readHeaders(wire)) ?? uuid(),
-    method: '',
     headers: new Map(),
     route: '',
     challenges: undefined,
@@ -155,7 +154,6 @@ function answer(
   const decision = decide(arrival, passage, rules)
   const occasion: Occasion = {
     interactionId: arrival.interactionId || surroundings.uuid(),
-    method: arrival.attributes?.method ?? '',
     headers: arrival.headers,
     route: arrival.match?.route.name ?? '',
     challenges: arrival.match?.route.challenges,

@@ -17,7 +17,6 @@ export type Decision = Allowance | Denial
 /** What an answer needs besides the decision. */
 export interface Occasion {
   readonly interactionId: string
-  readonly method: string
   readonly headers: Headers
   /** Name of the matched route; empty when none matched. */
   readonly route: string
@@ -67,7 +66,8 @@ function refuse(denial: Denial, occasion: Occasion): Deny {
         ...(retryAfter === undefined ? [] : [header('retry-after', String(retryAfter))]),
         ...(denial.allow ? [header('allow', denial.allow.join(', '))] : []),
       ],
-      body: occasion.method === 'HEAD' ? '' : body(answer),
+      // Also for HEAD: Envoy keeps the body to itself, and the type of what GET would bring (RFC 9110 section 9.3.2).
+      body: body(answer),
     },
     dynamicMetadata: metadata('deny', denial.reason, occasion),
   }

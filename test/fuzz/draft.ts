@@ -44,7 +44,7 @@ export interface Mutation {
   readonly apply: (draft: Draft, chance: Chance) => void
 }
 
-export const same = (text: string): string => text
+const same = (text: string): string => text
 
 /** A request that is allowed as it stands. */
 export function goodDraft(chance: Chance): Draft {

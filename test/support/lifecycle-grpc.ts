@@ -13,7 +13,7 @@ export type Reply =
   | { readonly ok: false; readonly error: string; readonly details: string }
 
 /** How to ask once. */
-export interface Asking {
+interface Asking {
   /** Milliseconds. */
   readonly deadline?: number
   readonly metadata?: Readonly<Record<string, string>>

@@ -9,13 +9,12 @@ import { type CheckServer, type ServerParts, startServer } from '../../src/serve
 import type { CheckResponse } from '../../src/wire.ts'
 import { type CheckClient, type Connecting, connectCheck } from './lifecycle-grpc.ts'
 
-export const INTERACTION = '11111111-2222-4333-8444-555555555555'
+const INTERACTION = '11111111-2222-4333-8444-555555555555'
 
 /** A complete denial, as the service would encode it. */
 export const denial = (reason: Parameters<typeof deny>[0]): CheckResponse =>
   encode(deny(reason, 'as told by the test'), {
     interactionId: INTERACTION,
-    method: 'GET',
     headers: new Map(),
     route: '',
     challenges: undefined,

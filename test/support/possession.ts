@@ -139,5 +139,5 @@ export function buildConstraint(options: unknown = {}, replays: ReplayStore = fr
 /** `allow`, or the reason of the denial. */
 export const verdict = async (attempt: Attempt): Promise<string> => outcome(await constrain(attempt))
 
-export const outcome = (result: Result<{ readonly binding: VerifiedBinding }>): string =>
+const outcome = (result: Result<{ readonly binding: VerifiedBinding }>): string =>
   result.ok ? 'allow' : result.reason

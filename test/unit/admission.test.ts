@@ -6,7 +6,6 @@ import { verifiedToken } from '../support/possession.ts'
 
 const occasion: Occasion = {
   interactionId: '6ba7b810-9dad-11d1-80b4-00c04fd430c8',
-  method: 'GET',
   headers: new Map(),
   route: 'accounts',
   challenges: undefined,

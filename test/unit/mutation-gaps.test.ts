@@ -5,7 +5,6 @@ import { verdict } from '../support/answers.ts'
 
 const occasion = {
   interactionId: '11111111-2222-4333-8444-555555555555',
-  method: 'GET',
   headers: new Map(),
   route: 'accounts',
   challenges: undefined,

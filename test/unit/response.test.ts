@@ -11,7 +11,6 @@ import { overTheWire, recordedAnswers, wireBytes } from '../support/recordings.t
 const INTERACTION = '6ba7b810-9dad-11d1-80b4-00c04fd430c8'
 const occasion: Occasion = {
   interactionId: INTERACTION,
-  method: 'GET',
   headers: new Map([['authorization', ['DPoP abc']]]),
   route: 'accounts',
   challenges: { dpopAlgorithms: ['ES256', 'PS256'], bearer: true },
@@ -88,12 +87,6 @@ describe.each(reasons)('%s', (reason) => {
       subject: 'user',
       binding: 'dpop',
     })
-  })
-  test('ERR-15 HEAD: the same without a body', () => {
-    const head = refuse(reason, { method: 'HEAD' })
-    if (!('deniedResponse' in head && 'deniedResponse' in response)) throw new Error('allowed')
-    expect(head.deniedResponse.body).toBeFalsy()
-    expect(head.deniedResponse.headers).toEqual(response.deniedResponse.headers)
   })
 })
 

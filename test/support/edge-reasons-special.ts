@@ -1,0 +1,29 @@
+import type { DenyReason } from '../../src/denial.ts'
+import type { Refusal } from './edge-reasons.ts'
+
+const unavailable = { status: 503, error: 'temporarily_unavailable', challenge: 'none' } as const
+
+/** Refusals that take more than one request to the plain setting: another configuration, a moment, many requests. */
+export const specialReasons = {
+  deadline: { ...unavailable, reason: 'deadline', retryAfter: '1' },
+  overload: { ...unavailable, reason: 'overload', retryAfter: '1' },
+  draining: { ...unavailable, reason: 'draining', retryAfter: '1' },
+  replay_quota: {
+    ...{ reason: 'replay_quota', status: 429, error: 'too_many_requests', challenge: 'none', retryAfter: '5' },
+  },
+  replay_full: { ...unavailable, reason: 'replay_full', retryAfter: '5' },
+  replay_unknown: { ...unavailable, reason: 'replay_unknown', retryAfter: '10' },
+  starting: { ...unavailable, reason: 'starting', retryAfter: '1' },
+} as const satisfies Partial<Record<DenyReason, Refusal>>
+
+/** Refusals that no request through the hardened bootstrap to the real process ends in, and why. */
+export const unreachedReasons = {
+  replay_unavailable: {
+    why: 'the only store there is lies in the memory of the process and always answers',
+    refusal: { ...unavailable, reason: 'replay_unavailable', retryAfter: '1' },
+  },
+  internal_error: {
+    why: 'it takes a bug of ours',
+    refusal: { reason: 'internal_error', status: 500, error: 'server_error', challenge: 'none' },
+  },
+} as const satisfies Partial<Record<DenyReason, { readonly why: string; readonly refusal: Refusal }>>
