@@ -14,7 +14,7 @@ help: ## list what one can do
 
 node_modules/.installed: package-lock.json package.json .npmrc
 	@echo >&2 "Installing the packages of package-lock.json with npm ci (Node 24 and all tools, about 420 MB on disk, under a minute)."
-	@npm ci --loglevel=error --no-progress >&2
+	@npm ci --loglevel=error --no-progress >&2 || { echo >&2 "That failed; trying once more."; npm ci --loglevel=error --no-progress >&2; }
 	@touch $@
 
 demo: node_modules/.installed ## run the main job on a real Envoy; ARGS=--once ends after the table

@@ -139,5 +139,4 @@ export function buildConstraint(options: unknown = {}, replays: ReplayStore = fr
 /** `allow`, or the reason of the denial. */
 export const verdict = async (attempt: Attempt): Promise<string> => outcome(await constrain(attempt))
 
-const outcome = (result: Result<{ readonly binding: VerifiedBinding }>): string =>
-  result.ok ? 'allow' : result.reason
+const outcome = (result: Result<{ readonly binding: VerifiedBinding }>): string => (result.ok ? 'allow' : result.reason)
