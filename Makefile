@@ -22,6 +22,7 @@ demo: node_modules/.installed ## run the main job on a real Envoy; ARGS=--once e
 
 test: node_modules/.installed ## all tests: unit, conformance, property, fault, end to end on a real Envoy
 	@mkdir -p .cache
+	@command -v curl >/dev/null || { echo "Installing curl (Debian package): a test runs the command lines that are printed."; apt-get update -qq && apt-get install -y -qq curl; }
 	@node tools/envoy.ts
 	@FUZZ_RUNS=$${FUZZ_RUNS:-100000} vitest run --reporter=default --reporter=json --outputFile.json=.cache/tests.json $(ARGS)
 
