@@ -170,17 +170,31 @@ function checkAsking({ methods: taken }: RouteConfig, entry: PolicyEntry): reado
 
 /** A misspelled path parameter would let any value of the scope pass. A path without parameters may stay without. */
 function checkParameter(route: RouteConfig, entry: PolicyEntry): readonly Problem[] {
-  const fact = (entry.options as ScopesOptions).parameter?.fact
-  const names = route.template.segments.flatMap((segment) => ('name' in segment ? [segment.name] : []))
-  if (fact === undefined || names.includes(fact)) return []
+  const { parameter } = entry.options as ScopesOptions
+  if (!parameter) return []
+  const { fact, scope } = parameter
+  const names = parametersOf(route)
+  if (names.includes(fact)) return []
+  const path = [...entry.at, 'parameter', 'fact']
+  const written = names.find((name) => scope.includes(`{${name}}`))
+  if (written !== undefined) {
+    const message = `${route.path} has a {${written}} like the scope; write fact: ${written} to compare the two, or call the scope's something else`
+    return [{ path, message }]
+  }
   const near = nearest(fact, names)
   if (near === undefined) return []
-  return [
-    {
-      path: [...entry.at, 'parameter', 'fact'],
-      message: `${route.path} has no parameter {${fact}}; did you mean "${near}"?`,
-    },
-  ]
+  return [{ path, message: `${route.path} has no parameter {${fact}}; did you mean "${near}"?` }]
+}
+
+const parametersOf = ({ template }: Pick<RouteConfig, 'template'>): readonly string[] =>
+  template.segments.flatMap((segment) => ('name' in segment ? [segment.name] : []))
+
+/** The scope whose value is compared with no part of the path, though it has some: any value of it passes. */
+export function looseScope(route: RouteConfig): string | undefined {
+  const entry = entryOf(route, 'scopes')
+  const parameter = (entry?.options as ScopesOptions | undefined)?.parameter
+  const names = parametersOf(route)
+  return parameter && names.length > 0 && !names.includes(parameter.fact) ? parameter.scope : undefined
 }
 
 /** A route that an earlier one always takes is a mistake, and a dangerous one when the earlier one is open. */
@@ -200,16 +214,18 @@ function checkHidden(route: RouteConfig, before: readonly RouteConfig[], config:
         message: `route "${route.name}" is never reached: "${hiding.name}" (${hiding.path}) before it takes all its requests`,
       },
     ]
-  if (route.kind === 'open') return []
   return above
-    .filter(({ kind }) => kind === 'open')
-    .flatMap((open) => {
-      const methods = route.methods.filter((one) => open.methods.includes(one))
-      if (methods.length === 0 || !meets(hosts, authoritiesOf(open, config))) return []
-      const message = `the open route "${open.name}" (${open.path}) before it takes its ${methods.join(', ')} requests; leave the methods or hosts out of one of them`
+    .filter(({ kind }) => strength[kind] < strength[route.kind])
+    .flatMap((weaker) => {
+      const methods = route.methods.filter((one) => weaker.methods.includes(one))
+      if (methods.length === 0 || !meets(hosts, authoritiesOf(weaker, config))) return []
+      const message = `the ${weaker.kind} route "${weaker.name}" (${weaker.path}) before it takes its ${methods.join(', ')} requests; leave the methods or hosts out of one of them`
       return [{ path: route.at, message }]
     })
 }
+
+/** What a kind of route demands, compared with the others. */
+const strength = { open: 0, bearer: 1, resource: 2 } as const
 
 /** What Envoy may call the hosts a route is for (as in routes.ts). */
 function authoritiesOf({ hosts }: RouteConfig, { publicOrigins }: Config): ReadonlySet<string> {

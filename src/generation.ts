@@ -70,6 +70,8 @@ export interface World {
   readonly observeKeys: (event: KeyEvent) => void
   /** Called when a change was refused for a reason that may be gone in a while. */
   readonly tryLater?: () => void
+  /** Told how the last change ended, and which files a refused one named: their coming may mend it. */
+  readonly concluded?: (result: 'applied' | 'refused', files: readonly string[]) => void
 }
 
 /**
@@ -137,26 +139,29 @@ const NEW_KEYS = 3000
  */
 export async function swap(current: Generation, world: World): Promise<Generation> {
   const { file, environment, metrics, log } = world
-  const refused = (problems: unknown): Generation => {
+  const refused = (problems: unknown, files: readonly string[] = []): Generation => {
+    world.concluded?.('refused', files)
     metrics.reloads.labels('refused').inc()
     log.event('error', 'configuration refused, the last good one stays', { problems })
     return current
   }
   try {
     const loaded = loadConfig(file, environment)
-    if (!loaded.ok) return refused(loaded.problems)
+    if (!loaded.ok) return refused(loaded.problems, loaded.files)
     const built = buildGeneration(loaded, current, world)
-    if (!built.ok) return refused([{ message: built.problem }])
+    if (!built.ok) return refused([{ message: built.problem }], loaded.files)
     const next = built.value
     const keyless = await firstKeys(next, current, world)
     if (keyless.length > 0) {
       closeOthers(next, current)
       world.tryLater?.()
-      return refused(keyless.map((name) => ({ message: `no keys of ${name} could be had from their new place` })))
+      const problems = keyless.map((name) => ({ message: `no keys of ${name} could be had from their new place` }))
+      return refused(problems, loaded.files)
     }
     enforce(next, world)
     closeOthers(current, next)
     for (const source of next.sources.values()) void source.load()
+    world.concluded?.('applied', [])
     metrics.reloads.labels('applied').inc()
     log.setLevel(loaded.config.log.level)
     const fixed = JSON.stringify([loaded.config.listen, loaded.config.stores, loaded.config.limits])

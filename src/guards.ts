@@ -7,7 +7,8 @@ import { type Denial, deny } from './denial.ts'
  */
 export function refuseAmbiguous({ headers }: Attributes): Denial | undefined {
   for (const name of headers.keys())
-    if (OVERRIDE.test(name)) return deny('request_malformed', 'a header would change the method behind us')
+    if (OVERRIDE.test(name.replaceAll(/[^a-z0-9]/g, '-')))
+      return deny('request_malformed', 'a header would change the method behind us')
   if (headers.has('x-envoy-auth-failure-mode-allowed'))
     return deny('request_malformed', 'x-envoy-auth-failure-mode-allowed is for Envoy alone')
   const named = (headers.get('connection') ?? [])
@@ -19,4 +20,4 @@ export function refuseAmbiguous({ headers }: Attributes): Denial | undefined {
 }
 
 /** In each spelling an upstream may fold into one of them. */
-const OVERRIDE = /^x[-_.](?:http[-_.]method(?:[-_.]override)?|method[-_.]override)$/
+const OVERRIDE = /^x-(?:http-method(?:-override)?|method-override)$/

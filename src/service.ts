@@ -24,6 +24,7 @@ import { oneAtATime, watchFiles } from './io/watch.ts'
 import { buildMetrics, type Metrics } from './metrics.ts'
 import { internalErrorResponse } from './response.ts'
 import { startServer } from './server.ts'
+import { describeStatus, hasKeys, type Phase, waitingFor } from './status.ts'
 import { type Reading, read, unreadable } from './verify/reading.ts'
 
 /** A running service. */
@@ -60,11 +61,23 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
   const health = buildHealth()
   const memory = buildMemory(loaded.config)
   let retry: NodeJS.Timeout | undefined
-  const tryLater = (): void => {
-    clearTimeout(retry)
-    retry = setTimeout(() => reload(), RETRY).unref()
+  let lastChange: 'applied' | 'refused' = 'applied'
+  let refusedFiles: readonly string[] = []
+  const world = {
+    ...surroundings,
+    memory,
+    metrics,
+    log,
+    observeKeys: observeKeys(metrics, log),
+    tryLater: () => {
+      clearTimeout(retry)
+      if (phase !== 'draining') retry = setTimeout(() => void reload(), RETRY).unref()
+    },
+    concluded: (result: typeof lastChange, files: readonly string[]) => {
+      lastChange = result
+      refusedFiles = files
+    },
   }
-  const world = { ...surroundings, memory, metrics, log, observeKeys: observeKeys(metrics, log), tryLater }
   metrics.replayCapacity.set(memory.replays.capacity)
 
   const first = buildGeneration(loaded, undefined, world)
@@ -112,7 +125,7 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
   if (!server.ok) return abandon(server.problem, current)
 
   const obstacles = (): readonly string[] => (phase === 'starting' ? waitingFor(current, memory) : [])
-  const status = () => describeStatus(phase, obstacles(), current)
+  const status = () => describeStatus({ phase, lastChange, waitingFor: obstacles() }, current, memory)
   const http = await openHttp(current.loaded.config, metrics, memory, status)
   if (!http.ok) {
     await server.value.drain(0)
@@ -131,9 +144,13 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
       log.event('error', 'TLS files refused, the last good ones stay', { problem })
     }
     tellExpiry()
-    current = await swap(current, world)
+    if (phase !== 'draining') current = await swap(current, world)
   })
-  const watched = (): readonly string[] => [...new Set([...current.loaded.files, ...current.loaded.included()])]
+  // The certificates in use are those of the start, whatever the configuration names since.
+  const tlsFiles = [listen.tls?.certificate, listen.tls?.key, listen.tls?.clientCa].filter((file) => file !== undefined)
+  const watched = (): readonly string[] => [
+    ...new Set([...current.loaded.files, ...current.loaded.included(), ...refusedFiles, ...tlsFiles]),
+  ]
   const watcher = watchFiles(watched, reload)
 
   const addresses = { check: server.value.address, http: http.value.map(({ address }) => address) }
@@ -161,7 +178,7 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
       // Envoy learns from the health check that it has to go elsewhere; until then it still gets its answers.
       const end = monotonic() + limits.drain
       while (monotonic() < end - limits.drain / 2 && monotonic() - lastCheck < QUIET) await timer(LOOK).elapsed
-      await server.value.drain(end - monotonic())
+      await server.value.drain(Math.max(0, end - monotonic()))
       for (const source of current.sources.values()) source.close()
       for (const port of http.value) await port.close()
       log.event('info', 'stopped')
@@ -185,42 +202,7 @@ async function openHttp(
   return opened.ok ? read([opened.value]) : opened
 }
 
-type Phase = 'starting' | 'ready' | 'draining'
-
 const noKeysYet = deny('starting', 'no authorization server has given its keys yet')
-
-const hasKeys = ({ sources }: Generation): boolean => [...sources.values()].some(({ size }) => size > 0)
-
-/**
- * What keeps a service that starts from being ready, in words. Besides keys, that is the time in which proofs from
- * before the start could still be taken for new ones: clients had better be sent elsewhere than be answered 503.
- */
-function waitingFor(generation: Generation, { settledAt }: Memory): readonly string[] {
-  return [
-    ...(hasKeys(generation) ? [] : ['keys of an authorization server']),
-    ...(monotonic() < settledAt ? ['end of the time in which proofs may be older than this process'] : []),
-  ]
-}
-
-/** `/readyz`: ready once; afterwards trouble with keys is shown as degraded and answered route by route. */
-function describeStatus(phase: Phase, waiting: readonly string[], { loaded, sources }: Generation) {
-  const { profile, routes, stores } = loaded.config
-  const degraded = [...sources].filter(([, source]) => source.size === 0).map(([name]) => `keys of ${name}`)
-  const exceptions = routes.flatMap(({ name, exceptions: made }) => made.map((exception) => `${name}: ${exception}`))
-  const body = {
-    status: phase,
-    ...(waiting.length > 0 && { waitingFor: waiting }),
-    degraded,
-    profile,
-    fapi: profile !== 'compat',
-    enforcing: true,
-    exceptions,
-    openRoutes: routes.filter(({ kind }) => kind === 'open').map(({ name }) => name),
-    afterRestart: stores.afterRestart,
-    config: loaded.hash,
-  }
-  return { ready: phase === 'ready', body }
-}
 
 /** Every key source is tried once, but nobody waits for a slow one longer than `FIRST_KEYS`. */
 async function firstKeys(sources: ReadonlyMap<string, LiveKeySource>): Promise<void> {

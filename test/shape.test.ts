@@ -8,7 +8,7 @@ const vocabulary = /^src\/(denial|attributes|policy|ports|trace|wire|durations|i
 
 /** What each folder may import from src/ besides the vocabulary. The order is the order a request meets them. */
 const mayImport: Record<string, RegExp> = {
-  src: /^src\/(?!io\/|cli\/|main|service|generation|server)/,
+  src: /^src\/(?!io\/|cli\/|main|service|generation|status|server)/,
   'src/policies': /^src\/(policies|verify)\/|^src\/challenge\.ts$/,
   'src/verify': /^src\/verify\//,
   'src/io':
@@ -16,7 +16,7 @@ const mayImport: Record<string, RegExp> = {
   'src/cli': /^src\//,
 }
 const verifyMayImport = /^src\/(verify\/|(denial|trace|ports|attributes)\.ts$)/
-const shell = /^src\/(io\/|cli\/|main\.ts|service\.ts|generation\.ts|server\.ts)/
+const shell = /^src\/(io\/|cli\/|main\.ts|service\.ts|generation\.ts|status\.ts|server\.ts)/
 const impure =
   /\b(Date\.now|new Date\(\)|Math\.random|performance\.now|setTimeout|setInterval|fetch\(|process\.|randomUUID|randomBytes)|from 'node:(fs|http|https|net|tls|dns|os|child_process)/
 
@@ -26,7 +26,7 @@ test('the source tree is where this test looks for it', () => expect(files.lengt
 
 describe.each(files)('$path', ({ path, text }) => {
   const imports = [...text.matchAll(/from '(\.[^']+)'/g)].map(([, to = '']) => join(dirname(path), to))
-  const composition = /^src\/(service|generation|main|server)\.ts$/.test(path)
+  const composition = /^src\/(service|generation|status|main|server)\.ts$/.test(path)
 
   test('imports only what its folder may', () => {
     const allowed = (to: string): boolean =>

@@ -3,6 +3,7 @@ import { stringify } from 'yaml'
 import type { Config, RouteConfig } from '../config.ts'
 import { expandConfig } from '../config-expansion.ts'
 import { jsonSchema } from '../config-json-schema.ts'
+import { looseScope } from '../config-route-checks.ts'
 import { headerRules } from '../envoy-header-rules.ts'
 import { loadConfig } from '../io/config-file.ts'
 import type { Terminal } from './main.ts'
@@ -63,6 +64,12 @@ function showCheck(config: Config, { json }: Json): string {
     ...config.routes.flatMap(({ name, exceptions }) =>
       exceptions.map((one) => `route ${name} makes an exception: ${one}`),
     ),
+    ...config.routes.flatMap((route) => {
+      const loose = looseScope(route)
+      return loose === undefined
+        ? []
+        : [`route ${route.name} takes any value of ${loose}: no part of ${route.path} is compared with it`]
+    }),
     ...(config.listen.insecureCheck ? ['listen.insecureCheck: whoever reaches the Check port may ask it'] : []),
     ...(config.stores.afterRestart === 'accept'
       ? ['stores.afterRestart accept: a proof used before a restart may pass again']

@@ -62,8 +62,9 @@ export function buildKeySource(server: ServerConfig, surroundings: KeySurroundin
   let waiting = 0
 
   const take = (fetched: Reading<Fetched>): boolean => {
-    if (closed) return false
     const keys = fetched.ok ? kept.accept(fetched.value) : fetched
+    // Whoever still waits for it gets its keys; nobody else hears of it.
+    if (closed) return keys.ok
     const outcome = keys.ok ? loaded(keys.value) : { kind: 'failed' as const, problem: keys.problem }
     observe({ ...outcome, server: server.name })
     return keys.ok

@@ -104,7 +104,7 @@ function clip(text: string | undefined): string | undefined {
 }
 
 /** A compact JWS or JWE, or what is left of one: they begin with `{"`. A client may put its token into the path. */
-const JWT = /(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]*)*/g
+const JWT = /eyJ[\w-]{8,}(?:\.[\w-]*)*/g
 
 /** Enough to see where traffic comes from, not who it is: /24 of IPv4, /48 of IPv6. */
 export function truncateAddress(address: string): string | undefined {

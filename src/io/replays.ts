@@ -38,9 +38,12 @@ const MAX_STEP_BACK = 5
  * the first `maxFuture` seconds bring a 503 for clients whose clock is right, or memory of the last process would be
  * needed.
  */
-export function memoryReplays(
-  options: ReplayOptions,
-): ReplayStore & { readonly size: number; readonly capacity: number } {
+export function memoryReplays(options: ReplayOptions): ReplayStore & {
+  readonly size: number
+  readonly capacity: number
+  /** Proofs dated up to then may have been used and forgotten; seconds since the epoch. */
+  readonly unknownUntil: () => number
+} {
   const { capacity, wall, monotonic } = options
   const quota = Math.min(capacity, Math.max(1000, Math.floor(capacity / 20)))
   /** By the end of their ten seconds, divided by ten. */
@@ -100,6 +103,7 @@ export function memoryReplays(
       return size
     },
     capacity,
+    unknownUntil: () => horizon.date(monotonic()),
   }
 }
 

@@ -9,13 +9,14 @@ import { dirname } from 'node:path'
  */
 export function watchFiles(
   files: () => readonly string[],
-  onChange: () => void,
+  onChange: () => void | Promise<void>,
   { debounce = 200, poll = 30_000 }: { readonly debounce?: number; readonly poll?: number } = {},
 ): { readonly close: () => void } {
   const watchers = new Map<string, FSWatcher>()
   let seen = digests(files())
   let moving: Digests | undefined
   let pending: NodeJS.Timeout | undefined
+  let closed = false
 
   const look = (): void => {
     pending = undefined
@@ -23,10 +24,14 @@ export function watchFiles(
     if (isSame(now, seen)) moving = undefined
     else if (moving && isSame(now, moving)) {
       moving = undefined
-      onChange()
-      // What was there before the files were read counts, so that a change since then is found at the next look. Files
-      // that are named for the first time are looked at now.
-      seen = new Map(files().map((file) => [file, now.get(file) ?? digest(file)]))
+      // What was there before the files were read counts, so that a change since then is found at the next look.
+      seen = now
+      void Promise.resolve(onChange()).then(() => {
+        if (closed || seen !== now) return
+        // Files that the change named for the first time are looked at now.
+        seen = new Map(files().map((file) => [file, now.get(file) ?? digest(file)]))
+        attach()
+      })
     } else {
       moving = now
       soon()
@@ -62,6 +67,7 @@ export function watchFiles(
   const timer = setInterval(look, poll).unref()
   return {
     close: () => {
+      closed = true
       clearInterval(timer)
       clearTimeout(pending)
       for (const watcher of watchers.values()) watcher.close()
@@ -86,19 +92,27 @@ function digest(file: string): string {
 const isSame = (one: Digests, other: Digests): boolean =>
   one.size === other.size && [...one].every(([file, content]) => other.get(file) === content)
 
-/** Starts the work, never twice at once: what asks for it meanwhile is served once more afterwards. */
-export function oneAtATime(work: () => Promise<void>): () => void {
-  let state: 'idle' | 'busy' | 'again' = 'idle'
+/**
+ * Starts the work, never twice at once: what asks for it meanwhile is served once more afterwards. Resolves when all that
+ * was asked for is done.
+ */
+export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  let again = false
   const go = async (): Promise<void> => {
-    do {
-      state = 'busy'
-      await work()
-    } while (isAgain())
-    state = 'idle'
+    try {
+      do {
+        again = false
+        await work()
+      } while (asked())
+    } finally {
+      running = undefined
+    }
   }
-  const isAgain = (): boolean => state === 'again'
+  const asked = (): boolean => again
   return () => {
-    if (state === 'idle') void go()
-    else state = 'again'
+    again = running !== undefined
+    running ??= go()
+    return running
   }
 }

@@ -159,14 +159,6 @@ describe('AZ-03 a scope that carries a value', () => {
       expect(await at('42', scope)).toBe('scope_insufficient')
     expect(await at('__proto__', 'consent:x')).toBe('scope_insufficient')
   })
-  test('the name in the braces counts, whatever the fact is called', async () => {
-    const named = withRoutes({
-      path: '/consents/{id}',
-      scopes: { parameter: { scope: 'consent:{id}', fact: 'consentId' } },
-    })
-    expect(await reason(named, { path: '/consents/42' }, 'consent:42')).toBe('allow')
-    expect(await reason(named, { path: '/consents/42' }, 'consent:7')).toBe('scope_insufficient')
-  })
   test('a name that is nothing but its value, or too long for a challenge, is still a refusal', async () => {
     const whole = withRoutes({ path: '/consents/{id}', scopes: { parameter: { scope: '{id}', fact: 'id' } } })
     expect(await reason(whole, { path: '/consents/7' }, '7')).toBe('allow')

@@ -58,6 +58,8 @@ describe.each(forms)('%s headers', (form: Form) => {
     expect(await asked({ form, headers: [['x-http-method-override', 'DELETE']] })).toBe('request_malformed')
     const open = checkRequest({ path: '/public/x', headers: [['x-http-method-override', 'DELETE']] }, form)
     expect(verdict(await buildTestCheck().ask(open))).toBe('request_malformed')
+    for (const name of ['x_http_method_override', 'x!http.method~override', 'x-method-override'])
+      expect(await asked({ form, headers: [[name, 'DELETE']] })).toBe('request_malformed')
   })
   test('envoy-04, header-02 no header chooses the route', async () => {
     for (const name of [

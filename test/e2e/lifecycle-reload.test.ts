@@ -88,6 +88,20 @@ test('a file that comes under an include pattern later takes part', async () => 
   expect(outcomeOf(await client.ask(freshRequest('/team')))).toBe('allow')
 })
 
+test('a change that was refused for want of a file counts as soon as the file comes', async () => {
+  const service = await startTestService()
+  const client = service.connect()
+  const [server] = serviceDocument.authorizationServers
+  const closed = { ...narrowed, authorizationServers: [{ ...server, keys: { file: 'mounted.json' } }] }
+  service.edit(closed)
+  await until(service, 'refused')
+  expect(await (await fetch(`http://${service.http}/readyz`)).json()).toMatchObject({ lastChange: 'refused' })
+  writeFileSync(join(service.config, '..', 'mounted.json'), JSON.stringify(serverJwks))
+  await until(service, 'applied')
+  expect(outcomeOf(await client.ask(freshRequest('/health')))).toBe('route_unknown')
+  expect(await (await fetch(`http://${service.http}/readyz`)).json()).toMatchObject({ lastChange: 'applied' })
+})
+
 test('a damaged configuration is refused, and the whole one is taken when it is there', async () => {
   const service = await startTestService()
   const client = service.connect()

@@ -190,13 +190,14 @@ describe('the timers', () => {
     }
     expect(bell.waiting()).toEqual([2])
   })
-  test('att-ops-04 after closing nothing follows and nothing is told', async () => {
+  test('att-ops-04 after closing nothing follows and nothing is told; who still waits gets its keys', async () => {
     const { promise, resolve } = Promise.withResolvers<Reading<JsonObject>>()
     const { source, bell, events } = buildTestSource(() => promise)
     const loading = source.load()
+    const waiting = source.find('first', 'ES256')
     source.close()
     resolve(setOf(first))
-    expect([await loading, bell.waiting(), events]).toEqual([false, [], []])
+    expect([await loading, (await waiting).kind, bell.waiting(), events]).toEqual([true, 'found', [], []])
   })
   test('closing calls off the next look', async () => {
     const { source, bell } = buildTestSource(() => setOf(first))

@@ -147,7 +147,7 @@ test('after close nothing is told', async () => {
   const watch = (name: string) =>
     watchFiles(
       () => [file],
-      () => told.push(name),
+      () => void told.push(name),
       { debounce: 10, poll: 20 },
     )
   watch('closed').close()
