@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readJsonObject } from '../../src/verify/strict-json.ts'
@@ -70,9 +71,11 @@ test('JWT-18, att-jose-13, T-35 an object is read exactly when no object in it h
       expect(depth(node)).toBeLessThan(16)
       const reading = readJsonObject(Buffer.from(text), { depth: 16, members: 100_000 })
       if (repeats(node)) refused += 1
-      expect(reading).toEqual(
-        repeats(node) ? { ok: false, problem: 'a member name is repeated' } : { ok: true, value: JSON.parse(text) },
-      )
+      const expected = repeats(node)
+        ? { ok: false, problem: 'a member name is repeated' }
+        : { ok: true, value: JSON.parse(text) }
+      // The runner's own comparison stumbles over members called __proto__.
+      if (!isDeepStrictEqual(reading, expected)) expect.fail(`${text}: ${JSON.stringify(reading)}`)
     }),
     { numRuns: 3000 },
   )
@@ -99,7 +102,7 @@ test('JWT-18 whatever the bytes are, reading them is a value, and what is read i
       const text = Buffer.from(input).toString('utf8')
       expect(Buffer.from(text)).toEqual(Buffer.from(input))
       expect(text.startsWith('\ufeff')).toBe(false)
-      expect(reading.value).toEqual(JSON.parse(text))
+      expect(isDeepStrictEqual(reading.value, JSON.parse(text))).toBe(true)
       expect(Object.prototype.toString.call(reading.value)).toBe('[object Object]')
     }),
     { numRuns: 5000 },
@@ -110,7 +113,7 @@ test('JWT-18 what is written by JSON.stringify is read back, within the limits',
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 4 })), (value) => {
       const reading = readJsonObject(Buffer.from(JSON.stringify(value)), { depth: 100, members: 100_000 })
-      expect(reading).toEqual({ ok: true, value: JSON.parse(JSON.stringify(value)) })
+      expect(isDeepStrictEqual(reading, { ok: true, value: JSON.parse(JSON.stringify(value)) })).toBe(true)
     }),
   )
 })
