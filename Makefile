@@ -7,7 +7,7 @@ NODE_DIR := $(CURDIR)/node_modules/node-linux-$(ARCH)/bin
 export PATH := $(NODE_DIR):$(CURDIR)/node_modules/.bin:$(PATH)
 ARGS ?=
 
-.PHONY: help demo envoy test check lint e2e bench mutants fuzz clean
+.PHONY: help demo envoy test check lint e2e bench mutants fuzz package sbom clean
 
 help: ## list what one can do
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 18
@@ -51,5 +51,18 @@ mutants: node_modules/.installed ## break the guards listed in test/mutants.json
 fuzz: node_modules/.installed ## 100,000 random and mutated tokens, proofs, headers and requests
 	@FUZZ_RUNS=100000 vitest run --project fast test/fuzz $(ARGS)
 
+# npm would run no script at all here (.npmrc); the only one it runs for this is our own prepack, which compiles.
+package: node_modules/.installed ## compile and pack the npm package into dist/
+	@mkdir -p dist
+	@npm pack --ignore-scripts=false --silent --pack-destination dist
+
+sbom: ## list what runs in production as CycloneDX JSON in dist/
+	@mkdir -p dist
+	@npm sbom --package-lock-only --omit=dev --sbom-format=cyclonedx --sbom-type=application > dist/envoy-fapi.cdx.json
+	@echo dist/envoy-fapi.cdx.json
+
+render-deploy: node_modules/.installed ## render k8s/ with kustomize and Helm into test/fixtures/kubernetes
+	@tools/render-deploy.sh test/fixtures/kubernetes
+
 clean: ## remove what was installed and cached here
-	rm -rf node_modules .cache coverage
+	rm -rf node_modules .cache coverage dist

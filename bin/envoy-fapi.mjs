@@ -7,8 +7,10 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const compiled = join(root, 'dist', 'src', 'main.js')
-const entry = existsSync(compiled) ? compiled : join(root, 'src', 'main.ts')
+// The package holds what was compiled and no sources. In a checkout the sources are what counts: what was compiled there
+// is as old as the last package.
+const source = join(root, 'src', 'main.ts')
+const entry = existsSync(source) ? source : join(root, 'dist', 'src', 'main.js')
 
 function fits(version) {
   const [major, minor] = version.split('.').map(Number)

@@ -11,6 +11,21 @@ export type Body =
   | { readonly kind: 'truncated' }
   | { readonly kind: 'complete'; readonly bytes: Uint8Array }
 
+/** What somebody says the client's leaf certificate is. Nothing in it is looked at before a certificate is needed. */
+export type PresentedCertificate =
+  | {
+      readonly kind: 'pem'
+      /** Percent-encoded. */
+      readonly text: string
+      /** What x-forwarded-client-cert and the connection say besides, which has to agree with the certificate. */
+      readonly forwarded?: { readonly hash: string; readonly principal: string | undefined }
+    }
+  | { readonly kind: 'der'; readonly bytes: Uint8Array }
+  /** Hex SHA-256 of the DER encoding, without the certificate. */
+  | { readonly kind: 'thumbprint'; readonly hex: string }
+  /** There was one, and it cannot be used. */
+  | { readonly kind: 'unusable'; readonly problem: string }
+
 /** What Envoy told us about one HTTP request, read once. Nothing in it is proven. */
 export interface Attributes {
   /** Envoy's stream id; empty when absent. The same on a retried Check. */
@@ -28,8 +43,10 @@ export interface Attributes {
   readonly body: Body
   /** Address of the TCP peer, without port. */
   readonly clientAddress: string
-  /** Percent-encoded PEM of the client's leaf certificate, from this connection. */
-  readonly certificate: string | undefined
+  /** Envoy's name for the TLS peer: its first URI name, else its first DNS name, else its subject; empty without one. */
+  readonly principal: string
+  /** The client's leaf certificate, from the source the configuration names. */
+  readonly certificate: PresentedCertificate | undefined
   readonly contextExtensions: ReadonlyMap<string, string>
 }
 
@@ -81,7 +98,8 @@ export function readAttributes(wire: CheckRequest, headers: Headers): Result<Att
     mode: (http.headerMap?.headers?.length ?? 0) > 0 ? 'raw' : 'joined',
     body: readBody(http, headers),
     clientAddress: context.source?.address?.socketAddress?.address ?? '',
-    certificate: context.source?.certificate || undefined,
+    principal: context.source?.principal ?? '',
+    certificate: context.source?.certificate ? { kind: 'pem', text: context.source.certificate } : undefined,
     contextExtensions: readExtensions(context),
   })
 }

@@ -1,6 +1,7 @@
 import type { Challenges } from './challenge.ts'
 import type { Rules } from './check.ts'
 import type { Config, RouteConfig } from './config.ts'
+import { certificateSource } from './config-certificates.ts'
 import { buildPipeline } from './pipeline.ts'
 import { buildPolicy } from './policies/registry.ts'
 import { challengesOf, type SenderConstraintOptions } from './policies/sender-constraint.ts'
@@ -20,7 +21,7 @@ export function buildRules(config: Config, hash: string, ports: Ports): Rules {
       proof: config.identity.proof,
       encoding: config.identity.encoding,
     },
-    connectionCertificate: config.clientCertificateFrom.source === 'connection',
+    certificateFrom: certificateSource(config.clientCertificateFrom),
     hash,
   }
 }

@@ -1,5 +1,6 @@
 import { admit } from './admission.ts'
 import { type Attributes, type Headers, readAttributes, readHeaders } from './attributes.ts'
+import { type CertificateSource, takeCertificate } from './client-certificate.ts'
 import { type Denial, deny } from './denial.ts'
 import { refuseAmbiguous } from './guards.ts'
 import { type IdentityRules, identify } from './identity.ts'
@@ -15,8 +16,8 @@ import type { Call, CheckRequest, CheckResponse } from './wire.ts'
 export interface Rules {
   readonly routes: Routes
   readonly identity: IdentityRules
-  /** False when the connection's certificate must not be believed (`clientCertificateFrom.source: none`). */
-  readonly connectionCertificate: boolean
+  /** Whose word about the client's certificate counts. */
+  readonly certificateFrom: CertificateSource
   /** Hash of the configuration, for the record. */
   readonly hash: string
   /** What every request is answered as long as nothing can be decided yet. */
@@ -110,12 +111,14 @@ function arrive(wire: CheckRequest, rules: Rules, uuid: () => string): Arrival {
 
   const read = readAttributes(wire, headers)
   if (!read.ok) return { ...arrival, denial: read }
-  const attributes = rules.connectionCertificate ? read.value : { ...read.value, certificate: undefined }
+  const certificate = takeCertificate(read.value, rules.certificateFrom)
+  const attributes = { ...read.value, certificate: certificate.ok ? certificate.value : undefined }
 
   const match = rules.routes.match(attributes)
   if (!match.ok) return { ...arrival, attributes, denial: match }
 
-  return { ...arrival, attributes, match: match.value, denial: refuseAmbiguous(attributes) }
+  const denial = refuseAmbiguous(attributes) ?? (certificate.ok ? undefined : certificate)
+  return { ...arrival, attributes, match: match.value, denial }
 }
 
 const nowhere = { headers: new Map(), interactionId: '', attributes: undefined, match: undefined, denial: undefined }

@@ -1,5 +1,7 @@
 import type { Config } from './config.ts'
+import { checkCertificates } from './config-certificates.ts'
 import { checkRoute } from './config-route-checks.ts'
+import { ASSERTION_HEADER } from './identity.ts'
 import type { Problem } from './problems.ts'
 
 /** What the schema alone cannot say: settings that contradict each other or would be unsafe together. */
@@ -7,6 +9,7 @@ export const checkConfig = (config: Config): readonly Problem[] => [
   ...checkListen(config),
   ...checkServers(config),
   ...checkReplicas(config),
+  ...checkCertificates(config.clientCertificateFrom),
   ...checkIdentity(config),
   ...checkNames(config),
   ...config.routes.flatMap((route, index) => checkRoute(route, config.routes.slice(0, index), config)),
@@ -76,12 +79,18 @@ function checkReplicas({ replicas }: Config): readonly Problem[] {
 const reserved =
   /^(?:host|authorization|proxy-.*|cookie|set-cookie|dpop|connection|keep-alive|te|trailer|transfer-encoding|upgrade|via|expect|forwarded|content-.*|x-forwarded-.*|x-real-ip|x-original-.*|x-http-method.*|x-envoy-.*|x-request-id|x-fapi-.*|date|server|age|accept.*|user-agent|origin|referer|signature.*|client-cert.*|www-authenticate|cache-control|range|if-.*)$/
 
-function checkIdentity({ identity }: Config): readonly Problem[] {
+function checkIdentity({ identity, listen }: Config): readonly Problem[] {
   const problems: Problem[] = []
   const seen = new Set<string>()
+  if (identity.assertion && listen.metrics === undefined)
+    problems.push({
+      path: ['identity', 'assertion'],
+      message: 'upstreams fetch the key of assertions from listen.metrics, which is missing',
+    })
   for (const [fact, name] of identity.headers) {
     const path = ['identity', 'headers', fact]
     if (reserved.test(name)) problems.push({ path, message: `${name} is not free for identity; x-authz-… names are` })
+    if (name === ASSERTION_HEADER) problems.push({ path, message: `${name} is the header of the assertion` })
     if (seen.has(name)) problems.push({ path, message: `${name} stands for two facts` })
     seen.add(name)
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { duration } from './durations.ts'
 import { type PolicyName, policies } from './policies/registry.ts'
+import { MAX_ELEMENTS } from './verify/xfcc.ts'
 
 const text = z.string().min(1)
 
@@ -81,6 +82,16 @@ const identity = z.strictObject({
   token: z.enum(['strip', 'forward']).default('strip'),
   proof: z.enum(['strip', 'forward']).default('strip'),
   encoding: z.enum(['plain', 'percent']).default('plain'),
+  /** A signed JWT about the same facts, for upstreams that believe no plain header. */
+  assertion: z
+    .strictObject({
+      /** A private key on P-256 or Ed25519, PEM or JWK. */
+      key: text,
+      issuer: text,
+      audience: text,
+      lifetime: duration(1, 30).prefault('30s'),
+    })
+    .optional(),
 })
 
 const policyOptions = {
@@ -125,12 +136,34 @@ const route = z.strictObject({
 
 const pipelines = z.record(text, z.array(policyEntry).min(1))
 
+/** Addresses and ranges, or principals as Envoy writes them. */
+const trustedProxies = z.array(text).min(1)
+
+const clientCertificateFrom = z.strictObject({
+  source: z.enum(['connection', 'xfcc', 'client-cert', 'none']).default('connection'),
+  /** x-forwarded-client-cert: who wrote it, and who may have. */
+  xfcc: z
+    .strictObject({
+      writtenBy: z.enum(['thisEnvoy', 'previousHop']),
+      hops: z
+        .int()
+        .min(1)
+        .max(MAX_ELEMENTS - 1)
+        .optional(),
+      trustedProxies: trustedProxies.optional(),
+      acceptHashOnly: z.boolean().optional(),
+    })
+    .optional(),
+  /** Client-Cert of RFC 9440: who may have written it. */
+  clientCert: z.strictObject({ trustedProxies: trustedProxies.optional() }).optional(),
+})
+
 /** The whole file. Every default stands here or in a policy's own options. */
 export const configSchema = z.strictObject({
   profile: z.enum(['fapi2-security', 'compat']).default('fapi2-security'),
   listen: listen.prefault({}),
   publicOrigins: z.array(publicOrigin).min(1),
-  clientCertificateFrom: z.strictObject({ source: z.enum(['connection', 'none']).default('connection') }).prefault({}),
+  clientCertificateFrom: clientCertificateFrom.prefault({}),
   authorizationServers: z.array(authorizationServer).min(1),
   /** Calls to authorization servers: a PEM file of certificate authorities trusted besides the system's. */
   outbound: z.strictObject({ ca: text.optional() }).prefault({}),

@@ -48,6 +48,7 @@ export const answers = {
     description: 'The method is not allowed here',
     challenge: 'none',
   },
+  client_certificate_malformed: malformed('The Client-Cert header is malformed'),
   interaction_id_invalid: malformed('The x-fapi-interaction-id is not a UUID'),
 
   credentials_missing: {

@@ -1,8 +1,11 @@
-import type { KeyObject } from 'node:crypto'
+import { type KeyObject, randomUUID } from 'node:crypto'
 import { rootCertificates } from 'node:tls'
+import type { Admission } from './admission.ts'
+import { buildAssertion } from './assertion.ts'
 import { buildRules } from './build.ts'
 import type { Rules } from './check.ts'
 import type { Config, ServerConfig } from './config.ts'
+import { readAssertionKey } from './io/assertion-key.ts'
 import { readAuthorities } from './io/authorities.ts'
 import { boundedCache } from './io/caches.ts'
 import { type LoadedConfig, loadConfig } from './io/config-file.ts'
@@ -26,6 +29,8 @@ export interface Generation {
   readonly sources: ReadonlyMap<string, LiveKeySource>
   /** Authorities trusted for outbound calls, PEM; undefined: the system's. */
   readonly trust: readonly string[] | undefined
+  /** The public keys of assertions; undefined when there are none. */
+  readonly jwks: object | undefined
 }
 
 /** Seconds; wall clock and monotonic clock. */
@@ -83,6 +88,8 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
   const { config } = loaded
   const extra = config.outbound.ca === undefined ? read(undefined) : readAuthorities(config.outbound.ca)
   if (!extra.ok) return unreadable(`outbound.ca: ${extra.problem}`)
+  const signer = config.identity.assertion && readAssertionKey(config.identity.assertion.key)
+  if (signer && !signer.ok) return unreadable(`identity.assertion.key: ${signer.problem}`)
   const fetch = (url: string) => fetchJson(url, memory.outbound)
   const sources = new Map(
     config.authorizationServers.map((server) => {
@@ -102,7 +109,12 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
     meter: { now: monotonic, took: (policy) => bindPolicy(metrics, policy) },
   }
   const trust = extra.value === undefined ? undefined : [...rootCertificates, extra.value]
-  return read({ loaded, rules: buildRules(config, loaded.hash, ports), sources, trust })
+  const rules = buildRules(config, loaded.hash, ports)
+  const { assertion } = config.identity
+  if (!assertion || !signer?.value) return read({ loaded, rules, sources, trust, jwks: undefined })
+  const key = signer.value
+  const assert = (admission: Admission) => buildAssertion(admission, key, assertion, { now: wall(), id: randomUUID() })
+  return read({ loaded, rules: { ...rules, identity: { ...rules.identity, assert } }, sources, trust, jwks: key.jwks })
 }
 
 function bindPolicy(metrics: Metrics, policy: string): (seconds: number) => void {

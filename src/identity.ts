@@ -5,6 +5,9 @@ import { deny, ok, type Result } from './denial.ts'
 /** Facts that can travel to the upstream. */
 export type IdentityFact = 'issuer' | 'subject' | 'clientId' | 'scope' | 'binding' | 'thumbprint' | 'acr'
 
+/** Where the signed assertion travels. */
+export const ASSERTION_HEADER = 'x-authz-assertion'
+
 /** How identity is passed on (design: section 5). */
 export interface IdentityRules {
   /** Header name (lower case) by fact; a fact without a name is not passed on. */
@@ -12,6 +15,8 @@ export interface IdentityRules {
   readonly token: 'strip' | 'forward'
   readonly proof: 'strip' | 'forward'
   readonly encoding: 'plain' | 'percent'
+  /** What was verified as a signed assertion; absent when nobody wants one. */
+  readonly assert?: (admission: Admission) => string | undefined
 }
 
 /** The header changes of an allowed request. No name stands in both. */
@@ -36,6 +41,11 @@ export function identify(admission: Admission, headers: Headers, rules: Identity
       return deny('claim_unusable', `${fact} does not fit a header`)
     total += text.length
     set.push([name, text])
+  }
+  const assertion = rules.assert?.(admission)
+  if (assertion !== undefined) {
+    total += assertion.length
+    set.push([ASSERTION_HEADER, assertion])
   }
   if (total > 4096) return deny('claim_unusable', 'the identity headers exceed 4 KiB')
   const remove = removals(admission, headers, rules, set)
@@ -77,11 +87,15 @@ function removals(
   const names: string[] = []
   for (const name of headers.keys()) {
     const folded = fold(name)
-    if (!folded.startsWith('x-authz-') && !ours.has(folded) && !spent.has(name)) continue
+    const foreign = folded.startsWith('x-authz-') || ours.has(folded) || certificateFields.has(folded)
+    if (!foreign && !spent.has(name)) continue
     if (!set.some(([own]) => own === name)) names.push(name)
   }
   return names
 }
+
+/** RFC 9440 section 2.4: whoever sent them, what they say ends here. */
+const certificateFields: ReadonlySet<string> = new Set(['client-cert', 'client-cert-chain'])
 
 /**
  * Upstream frameworks read `x_authz_subject`, `x.authz.subject` and `X-Authz-Subject` as one name, some any sign as one.

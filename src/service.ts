@@ -126,7 +126,7 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
 
   const obstacles = (): readonly string[] => (phase === 'starting' ? waitingFor(current, memory) : [])
   const status = () => describeStatus({ phase, lastChange, waitingFor: obstacles() }, current, memory)
-  const http = await openHttp(current.loaded.config, metrics, memory, status)
+  const http = await openHttp(current.loaded.config, metrics, memory, status, () => current.jwks)
   if (!http.ok) {
     await server.value.drain(0)
     return abandon(http.problem, current)
@@ -191,6 +191,7 @@ async function openHttp(
   metrics: Metrics,
   memory: Memory,
   status: () => ReturnType<typeof describeStatus>,
+  jwks: () => object | undefined,
 ): Promise<Reading<readonly HttpPort[]>> {
   const port =
     listen.metrics === undefined
@@ -198,7 +199,13 @@ async function openHttp(
       : { address: listen.metrics, key: 'listen.metrics' }
   const observed = (): ReturnType<typeof describeStatus> => status()
   metrics.replayEntries.set(0)
-  const opened = await serveHttp(port, metrics.registry, observed, () => metrics.replayEntries.set(memory.replays.size))
+  const opened = await serveHttp(
+    port,
+    metrics.registry,
+    observed,
+    () => metrics.replayEntries.set(memory.replays.size),
+    jwks,
+  )
   return opened.ok ? read([opened.value]) : opened
 }
 

@@ -8,11 +8,12 @@ const vocabulary = /^src\/(denial|attributes|policy|ports|trace|wire|durations|i
 
 /** What each folder may import from src/ besides the vocabulary. The order is the order a request meets them. */
 const mayImport: Record<string, RegExp> = {
-  src: /^src\/(?!io\/|cli\/|main|service|generation|status|server)/,
+  src: /^src\/(?!io\/|cli\/|lint\/|main|service|generation|status|server)/,
   'src/policies': /^src\/(policies|verify)\/|^src\/challenge\.ts$/,
   'src/verify': /^src\/verify\//,
   'src/io':
-    /^src\/(io|verify|policies)\/|^src\/(config|config-schema|config-checks|zod-problems|check|metrics|routes|build|response)\.ts$/,
+    /^src\/(io|verify|policies)\/|^src\/(config|config-schema|config-checks|zod-problems|assertion|check|metrics|routes|build|response)\.ts$/,
+  'src/lint': /^src\/lint\//,
   'src/cli': /^src\//,
 }
 const verifyMayImport = /^src\/(verify\/|(denial|trace|ports|attributes)\.ts$)/

@@ -2,6 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { attackMap } from './attack-map.ts'
 import { conformanceMap } from './conformance-map.ts'
+import { chartAlertsText, chartDashboardText, chartSchemaText } from './helm-chart.ts'
+import { lintTable } from './lint-table.ts'
 import { denialTable, metricsTable } from './readme-tables.ts'
 import { jsonSchemaText } from './schema.ts'
 
@@ -27,7 +29,11 @@ const read = (file: string): string => {
 const parts: readonly (readonly [file: string, make: () => string])[] = [
   ['README.md', () => between('README.md', 'reasons', denialTable())],
   ['README.md', () => between('README.md', 'metrics', metricsTable())],
+  ['docs/lint.md', () => between('docs/lint.md', 'findings', lintTable())],
   ['schema/envoy-fapi.schema.json', jsonSchemaText],
+  ['k8s/helm/envoy-fapi/values.schema.json', chartSchemaText],
+  ['k8s/helm/envoy-fapi/files/alerts.yaml', chartAlertsText],
+  ['k8s/helm/envoy-fapi/files/dashboard.json', chartDashboardText],
   ['test/conformance/README.md', conformanceMap],
   ['test/attacks/README.md', attackMap],
 ]

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import type { Config, RouteConfig } from '../config.ts'
+import { certificateNotes } from '../config-certificates.ts'
 import { expandConfig } from '../config-expansion.ts'
 import { jsonSchema } from '../config-json-schema.ts'
 import { looseScope } from '../config-route-checks.ts'
@@ -64,6 +65,7 @@ function showCheck(config: Config, { json }: Json): string {
     ...config.routes.flatMap(({ name, exceptions }) =>
       exceptions.map((one) => `route ${name} makes an exception: ${one}`),
     ),
+    ...certificateNotes(config.clientCertificateFrom),
     ...config.routes.flatMap((route) => {
       const loose = looseScope(route)
       return loose === undefined

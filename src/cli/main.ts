@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { productVersion } from '../io/http.ts'
 import { registerConfig } from './config.ts'
+import { registerLint } from './lint.ts'
 import { registerMint } from './mint.ts'
 import { registerServe } from './serve.ts'
 
@@ -26,6 +27,7 @@ function buildProgram(terminal: Terminal): Command {
     .exitOverride()
   registerServe(program, terminal)
   registerConfig(program, terminal)
+  registerLint(program, terminal)
   registerMint(program, terminal)
   return program
 }

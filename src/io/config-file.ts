@@ -186,6 +186,15 @@ class Reading {
           },
         }),
       },
+      identity: {
+        ...config.identity,
+        ...(config.identity.assertion && {
+          assertion: {
+            ...config.identity.assertion,
+            key: locate(['identity', 'assertion', 'key'], config.identity.assertion.key),
+          },
+        }),
+      },
       outbound: { ca: config.outbound.ca && locate(['outbound', 'ca'], config.outbound.ca) },
       authorizationServers: config.authorizationServers.map((server, index) =>
         'file' in server.keys

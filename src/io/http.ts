@@ -9,7 +9,7 @@ export interface Status {
   readonly body: Readonly<Record<string, unknown>>
 }
 
-/** The plain HTTP port: `/metrics`, `/healthz`, `/readyz` and nothing else; GET and HEAD only. */
+/** The plain HTTP port: `/metrics`, `/healthz`, `/readyz`, `/jwks` and nothing else; GET and HEAD only. */
 export interface HttpPort {
   readonly address: string
   readonly close: () => Promise<void>
@@ -21,6 +21,8 @@ export async function serveHttp(
   registry: Registry,
   status: () => Status,
   beforeScrape: () => void,
+  /** The public keys of assertions; without any there is no `/jwks`. */
+  jwks: () => object | undefined = () => undefined,
 ): Promise<Reading<HttpPort>> {
   const server = createServer({
     maxHeaderSize: 8192,
@@ -39,6 +41,7 @@ export async function serveHttp(
       registry,
       status,
       beforeScrape,
+      jwks(),
     )
   })
   server.on('clientError', (_error, socket) => socket.destroy())
@@ -54,13 +57,15 @@ async function answer(
   registry: Registry,
   status: () => Status,
   beforeScrape: () => void,
+  jwks: object | undefined,
 ): Promise<void> {
   const send = (code: number, type: string, body: string): void => {
     response.writeHead(code, { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     response.end(method === 'HEAD' ? undefined : body)
   }
   try {
-    if (!['/metrics', '/healthz', '/readyz'].includes(path)) return send(404, 'text/plain', 'not found\n')
+    const paths = ['/metrics', '/healthz', '/readyz', ...(jwks ? ['/jwks'] : [])]
+    if (!paths.includes(path)) return send(404, 'text/plain', 'not found\n')
     if (method !== 'GET' && method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD')
       return send(405, 'text/plain', 'method not allowed\n')
@@ -69,6 +74,7 @@ async function answer(
       beforeScrape()
       return send(200, registry.contentType, await registry.metrics())
     }
+    if (path === '/jwks') return send(200, 'application/jwk-set+json', JSON.stringify(jwks))
     if (path === '/healthz') return send(200, 'application/json', '{"status":"alive"}\n')
     const { ready, body } = status()
     send(ready ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`)

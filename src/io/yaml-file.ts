@@ -7,6 +7,7 @@ import {
   isScalar,
   LineCounter,
   type Node,
+  parseAllDocuments,
   parseDocument,
   type YAMLError,
   type YAMLWarning,
@@ -40,46 +41,89 @@ const MAX_ALIASES = 100
 /** What a syntax error leaves behind is mostly more of them. */
 const MAX_ERRORS = 5
 
+/** A YAML stream: the documents that hold something, or what keeps it from being read. */
+export interface YamlStream {
+  readonly documents: readonly YamlFile[]
+  readonly problems: readonly PlacedProblem[]
+}
+
 /**
  * Reads YAML 1.2 strictly: no repeated keys, no merge keys, no tags, at most 100 aliases, 50 levels and 1 MiB. Never
  * throws.
  */
 export function readYaml(path: string): YamlReading {
-  const fail = (message: string, text = ''): YamlReading => ({
-    file: undefined,
-    text,
-    problems: [{ file: path, line: 1, column: 1, key: '', message }],
-  })
+  const read = readText(path)
+  if (read.problem !== undefined) return { file: undefined, text: read.text, problems: [failure(path, read.problem)] }
+  const { text } = read
+  try {
+    const lines = new LineCounter()
+    const { file, problems } = settle(path, text, lines, parseDocument(text, optionsWith(lines)))
+    return { file, text, problems }
+  } catch {
+    return { file: undefined, text, problems: [failure(path, 'it cannot be parsed')] }
+  }
+}
+
+/** As `readYaml`, for a file that may hold several documents, and JSON. */
+export function readYamlStream(path: string): YamlStream {
+  const { text, problem } = readText(path)
+  return problem === undefined ? parseYamlStream(path, text) : { documents: [], problems: [failure(path, problem)] }
+}
+
+/** As `readYamlStream`, for a text that stands inside another file. */
+export function parseYamlStream(path: string, text: string): YamlStream {
+  try {
+    const lines = new LineCounter()
+    const parsed = parseAllDocuments(text, optionsWith(lines))
+    const read = [...parsed].filter(holdsSomething).map((document) => settle(path, text, lines, document))
+    const problems = read.flatMap((one) => one.problems)
+    return { documents: problems.length > 0 ? [] : read.flatMap(({ file }) => file ?? []), problems }
+  } catch {
+    return { documents: [], problems: [failure(path, 'it cannot be parsed')] }
+  }
+}
+
+const holdsSomething = ({ contents, errors }: Document): boolean =>
+  errors.length > 0 || (contents !== null && !(isScalar(contents) && contents.value === null))
+
+const failure = (path: string, message: string): PlacedProblem => ({ file: path, line: 1, column: 1, key: '', message })
+
+/** The text, as far as there is one, and why it cannot be used. */
+function readText(path: string): { readonly text: string; readonly problem?: string } {
   let bytes: Buffer
   try {
     bytes = readFileSync(path)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
-    return fail(code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code ?? 'unknown error'})`)
+    return {
+      text: '',
+      problem: code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code ?? 'unknown error'})`,
+    }
   }
-  if (bytes.length > MAX_BYTES) return fail('it is larger than 1 MiB')
+  if (bytes.length > MAX_BYTES) return { text: '', problem: 'it is larger than 1 MiB' }
   try {
-    return parse(path, new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (error) {
-    return fail(error instanceof TypeError ? 'it is not UTF-8' : 'it cannot be parsed', bytes.toString('latin1'))
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
+  } catch {
+    return { text: bytes.toString('latin1'), problem: 'it is not UTF-8' }
   }
 }
 
-function parse(path: string, text: string): YamlReading {
-  const lines = new LineCounter()
-  const placeAt = (offset: number): Place => {
-    const { line, col } = lines.linePos(offset)
-    return { file: path, line, column: col }
-  }
-  const document = parseDocument(text, {
-    lineCounter: lines,
+const optionsWith = (lineCounter: LineCounter) =>
+  ({
+    lineCounter,
     schema: 'core',
     merge: false,
     stringKeys: true,
     // Counted below: the library compares each key with every other one.
     uniqueKeys: false,
     prettyErrors: false,
-  })
+  }) as const
+
+function settle(path: string, text: string, lines: LineCounter, document: Document): Omit<YamlReading, 'text'> {
+  const placeAt = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset)
+    return { file: path, line, column: col }
+  }
   const told = ({ pos, message }: YAMLError | YAMLWarning): PlacedProblem => ({
     ...placeAt(pos[0]),
     key: '',
@@ -88,19 +132,19 @@ function parse(path: string, text: string): YamlReading {
   // The commonest one, and what follows from it says nothing more.
   const bare = document.errors.find(({ pos: [start] }) => text.slice(start - 1, start + 1) === '${')
   const errors = (bare ? [bare] : document.errors.slice(0, MAX_ERRORS)).map(told)
-  if (errors.length > 0) return { file: undefined, text, problems: errors }
+  if (errors.length > 0) return { file: undefined, problems: errors }
   const problems = [
     // A tag is told with its key below.
     ...document.warnings.filter(({ code }) => code !== 'TAG_RESOLVE_FAILED').map(told),
     ...inspectYaml(document).map(({ offset, ...flaw }) => ({ ...placeAt(offset), ...flaw })),
   ]
-  if (problems.length > 0) return { file: undefined, text, problems }
+  if (problems.length > 0) return { file: undefined, problems }
 
   const value = expand(document)
   if (!value)
-    return { file: undefined, text, problems: [{ ...placeAt(0), key: '', message: 'its aliases expand to too much' }] }
+    return { file: undefined, problems: [{ ...placeAt(0), key: '', message: 'its aliases expand to too much' }] }
   const placeOf: YamlFile['placeOf'] = (keys) => placeAt(offsetOf(document.contents, keys))
-  return { file: { path, value: value.data, placeOf }, text, problems: [] }
+  return { file: { path, value: value.data, placeOf }, problems: [] }
 }
 
 function expand(document: Document): { readonly data: unknown } | undefined {

@@ -1,7 +1,8 @@
+import type { PresentedCertificate } from '../attributes.ts'
 import { deny, ok, type Result } from '../denial.ts'
 import type { Trace } from '../trace.ts'
 import type { VerifiedToken } from './access-token.ts'
-import { readCertificate } from './certificate.ts'
+import { readPresented } from './certificate.ts'
 import { type Confirmation, readConfirmation } from './confirmation.ts'
 import { type ProofInput, sameText, type VerifiedProof, verifyDpopProof } from './dpop-proof.ts'
 
@@ -39,8 +40,8 @@ export interface BindingRules {
 
 /** What came with the token, unproven. */
 export interface Shown {
-  /** Percent-encoded PEM of the client's leaf certificate. */
-  readonly certificate: string | undefined
+  /** The client's leaf certificate. */
+  readonly certificate: PresentedCertificate | undefined
   readonly proof: Omit<ProofInput, 'token' | 'trace'>
 }
 
@@ -105,11 +106,15 @@ function judgeConfirmation(token: VerifiedToken, rules: BindingRules, trace: Tra
   return confirmation
 }
 
-/** The certificate of this connection is the one the token is bound to (RFC 8705 section 3). */
-function judgeCertificate(x5tS256: string, certificate: string | undefined, trace: Trace): Result<undefined> {
+/** The client's certificate is the one the token is bound to (RFC 8705 section 3). */
+function judgeCertificate(
+  x5tS256: string,
+  certificate: PresentedCertificate | undefined,
+  trace: Trace,
+): Result<undefined> {
   if (!trace.holds('client certificate', 'RFC 8705 section 3', certificate !== undefined) || certificate === undefined)
-    return deny('certificate_missing', 'the connection has no client certificate')
-  const presented = readCertificate(certificate)
+    return deny('certificate_missing', 'there is no client certificate where the configuration takes it from')
+  const presented = readPresented(certificate)
   if (!trace.holds('certificate form', 'RFC 7468 section 5', presented.ok) || !presented.ok)
     return deny('certificate_unusable', presented.ok ? '' : presented.problem)
   const { thumbprint } = presented.value

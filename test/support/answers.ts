@@ -57,7 +57,8 @@ export function flaws(response: CheckResponse): readonly string[] {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /** The names Envoy is told we may change (with the default identity names). */
-export const CHANGEABLE = /^(x[-_.]authz[-_.][-_.a-z0-9]*|x-fapi-interaction-id|authorization|dpop)$/
+export const CHANGEABLE =
+  /^(x[-_.]authz[-_.][-_.a-z0-9]*|client[-_.]cert([-_.]chain)?|x-fapi-interaction-id|authorization|dpop)$/
 
 function allowFlaws({ status, okResponse: { headers, headersToRemove = [] } }: Allow): readonly string[] {
   const found: string[] = []

@@ -27,3 +27,8 @@ export const unreachedReasons = {
     refusal: { reason: 'internal_error', status: 500, error: 'server_error', challenge: 'none' },
   },
 } as const satisfies Partial<Record<DenyReason, { readonly why: string; readonly refusal: Refusal }>>
+
+/** Refusals that take another source of client certificates, and the test that sends them through an Envoy of their own. */
+export const forwardedReasons = {
+  client_certificate_malformed: 'test/e2e/forwarded-certificates.test.ts',
+} as const satisfies Partial<Record<DenyReason, string>>

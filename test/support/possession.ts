@@ -52,6 +52,9 @@ export const otherCertificate = encodeURIComponent(
   pemOf(Buffer.concat([certificateDer.subarray(0, -1), Buffer.of((certificateDer.at(-1) ?? 0) ^ 1)])),
 )
 
+/** As the source of certificates hands it on. */
+export const shownAs = (text: string) => ({ kind: 'pem', text }) as const
+
 /** A replay store with room that remembers since long before PROOF_TIME. */
 export const freshReplays = (): ReturnType<typeof memoryReplays> =>
   memoryReplays({
@@ -104,6 +107,7 @@ export function routedRequest(proof: Attempt['proof'], attributes: Partial<Attri
       mode: 'raw',
       body: { kind: 'absent' },
       clientAddress: '192.0.2.1',
+      principal: '',
       certificate: undefined,
       contextExtensions: new Map(),
       ...attributes,

@@ -18,12 +18,17 @@ export interface ClientRequest {
   /** Percent-encoded PEM. */
   readonly certificate?: string | undefined
   readonly contextExtensions?: Readonly<Record<string, string>>
+  /** Envoy's name for the TLS peer. */
+  readonly principal?: string | undefined
+  /** Address of the TCP peer. */
+  readonly address?: string | undefined
 }
 
 /** The CheckRequest Envoy makes of it (recorded in test/fixtures). */
 export function checkRequest(client: ClientRequest = {}, form: Form = 'raw'): CheckRequest {
   const { method = 'GET', host = 'api.example.com', path = '/accounts', id = 'stream-1' } = client
   const { body, partial = body === undefined ? undefined : 'false', certificate, contextExtensions } = client
+  const { principal, address = '192.0.2.1' } = client
   const lines: (readonly [string, string])[] = [
     [':authority', host],
     [':path', path],
@@ -35,7 +40,8 @@ export function checkRequest(client: ClientRequest = {}, form: Form = 'raw'): Ch
   return {
     attributes: {
       source: {
-        address: { socketAddress: { address: '192.0.2.1', portValue: 40_000 } },
+        address: { socketAddress: { address, portValue: 40_000 } },
+        ...(principal !== undefined && { principal }),
         ...(certificate !== undefined && { certificate }),
       },
       request: {
@@ -56,7 +62,15 @@ export function checkRequest(client: ClientRequest = {}, form: Form = 'raw'): Ch
 }
 
 /** Envoy keeps these in one slot: several lines arrive joined in either form. */
-const singleSlot = new Set(['authorization', 'content-type', 'accept', 'user-agent', 'origin', 'referer'])
+const singleSlot = new Set([
+  'authorization',
+  'content-type',
+  'accept',
+  'user-agent',
+  'origin',
+  'referer',
+  'x-forwarded-client-cert',
+])
 
 function apart(lines: readonly (readonly [string, string])[]): readonly HeaderValue[] {
   const slots = new Map<string, string>()

@@ -28,6 +28,7 @@ describe('what Envoy 1.40 sent', () => {
       mode: 'joined',
       body: { kind: 'absent' },
       certificate: undefined,
+      principal: '',
       clientAddress: '127.0.0.1',
     })
     expect(attributes.id).toMatch(/^[0-9]+$/)
@@ -46,7 +47,10 @@ describe('what Envoy 1.40 sent', () => {
   })
   test('ENV-11 the certificate of the connection', () => {
     for (const name of ['h1-mtls-uri-san', 'h2-mtls', 'h3-mtls'])
-      expect(attributesOf(recordedCheck(name)).certificate).toMatch(/^-----BEGIN%20CERTIFICATE/)
+      expect(attributesOf(recordedCheck(name))).toMatchObject({
+        certificate: { kind: 'pem', text: expect.stringMatching(/^-----BEGIN%20CERTIFICATE/) },
+        principal: 'https://tpp-one.example.test/id',
+      })
   })
   test('ENV-13 whole, truncated and absent bodies', () => {
     expect(attributesOf(recordedCheck('h1-body-raw')).body.kind).toBe('complete')

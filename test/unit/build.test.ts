@@ -33,9 +33,32 @@ const routed = (difference: object) => {
 describe('a configuration becomes rules', () => {
   test('with the hash of what was read', () => expect(rulesOf().hash).toBe('hash'))
   test('the certificate of the connection is believed unless the configuration says none', () => {
-    expect(rulesOf().connectionCertificate).toBe(true)
-    expect(rulesOf({ clientCertificateFrom: { source: 'none' } }).connectionCertificate).toBe(false)
+    expect(rulesOf().certificateFrom).toEqual({ kind: 'connection' })
+    expect(rulesOf({ clientCertificateFrom: { source: 'none' } }).certificateFrom).toEqual({ kind: 'none' })
   })
+  const trustedProxies = ['10.0.0.0/8', 'spiffe://a']
+  const read = [
+    { kind: 'addresses', network: 0x0a00_0000n, bits: 32, prefix: 8 },
+    { kind: 'principal', principal: 'spiffe://a' },
+  ]
+  const hop = { writtenBy: 'previousHop', trustedProxies }
+  test.each([
+    [{ source: 'xfcc', xfcc: { writtenBy: 'thisEnvoy' } }, { kind: 'xfccOfThisEnvoy' }],
+    [
+      { source: 'xfcc', xfcc: hop },
+      { kind: 'xfccOfPreviousHop', hops: 1, trustedProxies: read, acceptHashOnly: false },
+    ],
+    [
+      { source: 'xfcc', xfcc: { ...hop, hops: 3, acceptHashOnly: true } },
+      { kind: 'xfccOfPreviousHop', hops: 3, trustedProxies: read, acceptHashOnly: true },
+    ],
+    [
+      { source: 'client-cert', clientCert: { trustedProxies } },
+      { kind: 'clientCert', trustedProxies: read },
+    ],
+  ])('MTLS-06, MTLS-07 one source of certificates: %j', (clientCertificateFrom, source) =>
+    expect(rulesOf({ clientCertificateFrom }).certificateFrom).toEqual(source),
+  )
   test('identity: names, token, proof, encoding', () =>
     expect(
       rulesOf({ identity: { headers: { subject: 'x-user' }, token: 'forward', proof: 'forward', encoding: 'percent' } })

@@ -4,8 +4,8 @@ import { readConfig } from '../../src/config.ts'
 import { type HeaderRules, headerRules } from '../../src/envoy-header-rules.ts'
 import { document } from '../support/spine.ts'
 
-function rulesFor(identity: object = {}): HeaderRules {
-  const reading = readConfig({ ...document, identity })
+function rulesFor(identity: object = {}, difference: object = {}): HeaderRules {
+  const reading = readConfig({ ...document, identity, ...difference })
   if (!reading.ok) throw new Error(JSON.stringify(reading.problems))
   return headerRules(reading.config)
 }
@@ -35,6 +35,23 @@ describe('att-header-01 the closed set of names', () => {
   test('a name with odd characters is stripped all the same', () => {
     for (const name of ['x-authz-subject!', 'x-authz-a+b', "x_authz_'"]) expect(strips(rules, name)).toBe(true)
   })
+})
+
+describe('MTLS-09 the fields of RFC 9440', () => {
+  const fields = ['client-cert', 'client-cert-chain', 'client_cert', 'client.cert_chain']
+  const proxied = { source: 'client-cert', clientCert: { trustedProxies: ['10.0.0.0/8'] } }
+  const rules = rulesFor()
+  test.each(fields)('%s is taken from clients, and may be removed', (name) =>
+    expect([strips(rules, name), allows(rules, name)]).toEqual([true, true]),
+  )
+  test.each(fields)('%s reaches us where it is the source of certificates', (name) => {
+    const open = rulesFor({}, { clientCertificateFrom: proxied })
+    expect([strips(open, name), allows(open, name)]).toEqual([false, true])
+  })
+  test.each(['client-certificate', 'x-client-cert', 'clientcert', 'client-cert-chain-x', 'x-forwarded-client-cert'])(
+    '%s is not ours to touch',
+    (name) => expect([strips(rules, name), allows(rules, name)]).toEqual([false, false]),
+  )
 })
 
 describe('names an operator chose', () => {

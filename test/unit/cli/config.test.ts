@@ -125,12 +125,15 @@ describe('config headers', () => {
       decoder_header_mutation_rules: {
         disallow_all: true,
         allow_expression: {
-          regex: '^(x[-_.]authz[-_.][-_.a-z0-9]*|x[-_.]user|x-fapi-interaction-id|authorization|dpop)$',
+          regex:
+            '^(x[-_.]authz[-_.][-_.a-z0-9]*|x[-_.]user|client[-_.]cert([-_.]chain)?|x-fapi-interaction-id|authorization|dpop)$',
         },
         disallow_is_error: true,
       },
       early_header_mutation: {
-        remove_on_match: { key_matcher: { safe_regex: { regex: 'x[-_.]authz[-_.].*|x[-_.]user' } } },
+        remove_on_match: {
+          key_matcher: { safe_regex: { regex: 'x[-_.]authz[-_.].*|x[-_.]user|client[-_.]cert([-_.]chain)?' } },
+        },
       },
     })
   })

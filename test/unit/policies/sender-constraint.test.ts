@@ -9,6 +9,7 @@ import {
   constrain,
   freshReplays,
   otherCertificate,
+  shownAs,
   verdict,
   verifiedToken,
 } from '../../support/possession.ts'
@@ -106,8 +107,8 @@ describe('ERR-12, T-17, DPOP-50 a proof that fails any other check is never show
     ['bound_token_as_bearer', { token: verifiedToken(bound, 'Bearer') }],
     ['token_not_dpop_bound', { token: verifiedToken({ 'x5t#S256': certificateThumbprint }) }],
     ['certificate_missing', { token: verifiedToken(both) }],
-    ['certificate_unusable', { token: verifiedToken(both), attributes: { certificate: 'x' } }],
-    ['certificate_mismatch', { token: verifiedToken(both), attributes: { certificate: otherCertificate } }],
+    ['certificate_unusable', { token: verifiedToken(both), attributes: { certificate: shownAs('x') } }],
+    ['certificate_mismatch', { token: verifiedToken(both), attributes: { certificate: shownAs(otherCertificate) } }],
     ['proof_missing', { proof: undefined }],
     ['proof_repeated', { proof: [proof(), proof()] }],
     ['proof_malformed', { proof: 'x' }],

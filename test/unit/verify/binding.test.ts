@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { ok } from '../../../src/denial.ts'
 import { Trace } from '../../../src/trace.ts'
 import { type BindingRules, isVerifiedBinding, type Shown, verifyBinding } from '../../../src/verify/binding.ts'
-import { certificate, certificateThumbprint, otherCertificate, verifiedToken } from '../../support/possession.ts'
+import {
+  certificate,
+  certificateThumbprint,
+  otherCertificate,
+  shownAs,
+  verifiedToken,
+} from '../../support/possession.ts'
 import { buildClientKey, forgeProof, proofInput, TOKEN } from '../../support/proofs.ts'
 
 const [key, otherKey] = await Promise.all([buildClientKey(), buildClientKey('EdDSA')])
@@ -68,7 +74,8 @@ function expected({ cnf, scheme, certificate: shown, proof, rules }: Situation):
 
 function show(certificateShown: string | undefined, proof: string | undefined) {
   const { token: _, trace, ...input } = proofInput(proof)
-  return { shown: { certificate: certificateShown, proof: input } satisfies Shown, trace, keys: input.keys }
+  const presented = certificateShown === undefined ? undefined : shownAs(certificateShown)
+  return { shown: { certificate: presented, proof: input } satisfies Shown, trace, keys: input.keys }
 }
 
 function judge(situation: Situation) {
