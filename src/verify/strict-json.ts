@@ -22,7 +22,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Reads one JSON object strictly (RFC 8259, RFC 7519 section 4): valid UTF-8 without byte-order mark, no member name
- * twice in one object, limited depth and size (16 levels and 256 members unless told), every number finite.
+ * twice in one object, no name that can only be written with an escape, limited depth and size (16 levels and 256
+ * members unless told), every number finite.
  */
 export function readJsonObject(bytes: Uint8Array, limits = tokenLimits): Reading<JsonObject> {
   let text: string
@@ -34,37 +35,50 @@ export function readJsonObject(bytes: Uint8Array, limits = tokenLimits): Reading
   if (text.charCodeAt(0) === 0xfeff) return unreadable('it starts with a byte-order mark')
 
   // Before JSON.parse: its limits also bound what the parser can be made to do.
-  const problem = scan(text, limits)
-  if (problem) return unreadable(problem)
+  const scanned = scan(text, limits)
+  if (!scanned.ok) return scanned
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = JSON.parse(scanned.value)
   } catch {
     return unreadable('it is not JSON')
   }
   return isObject(value) ? read(value) : unreadable('it is not a JSON object')
 }
 
-/** One pass over the text: depth, size, member names, number range. Whether it is JSON at all is JSON.parse's verdict. */
-function scan(text: string, limits: JsonLimits): string | undefined {
+/**
+ * One pass over the text: depth, size, member names, number range. Whether it is JSON at all is JSON.parse's verdict.
+ * Gives the text with every member name written without escapes, because V8 reads an escaped name as another one
+ * (`"\\n"` as `"\\\\"`) when an object parsed earlier had that other name in the same place (nodejs/node issue 63785).
+ */
+function scan(text: string, limits: JsonLimits): Reading<string> {
   const names: (Set<string> | undefined)[] = []
   let members = 0
+  let plain = ''
+  let copied = 0
   for (let at = 0; at < text.length; at += 1) {
     const character = text.charCodeAt(at)
     if (character === QUOTE) {
       const end = endOfString(text, at)
-      if (end < 0) return 'a string does not end'
+      if (end < 0) return unreadable('a string does not end')
       const set = names.at(-1)
       if (set && isName(text, end)) {
-        const name = unquote(text.slice(at, end + 1))
-        if (name === undefined) return 'a member name is not well-formed'
-        if (set.has(name)) return 'a member name is repeated'
+        const quoted = text.slice(at, end + 1)
+        const name = unquote(quoted)
+        if (name === undefined) return unreadable('a member name is not well-formed')
+        if (set.has(name)) return unreadable('a member name is repeated')
         set.add(name)
+        if (quoted.includes('\\')) {
+          const spelled = JSON.stringify(name)
+          if (spelled.includes('\\')) return unreadable('a member name needs an escape')
+          plain += text.slice(copied, at) + spelled
+          copied = end + 1
+        }
       }
       at = end
     } else if (character === OPEN_OBJECT || character === OPEN_ARRAY) {
       names.push(character === OPEN_OBJECT ? new Set() : undefined)
-      if (names.length > limits.depth) return 'it is nested too deeply'
+      if (names.length > limits.depth) return unreadable('it is nested too deeply')
       members += 1
     } else if (character === CLOSE_OBJECT || character === CLOSE_ARRAY) {
       names.pop()
@@ -72,12 +86,12 @@ function scan(text: string, limits: JsonLimits): string | undefined {
       members += 1
     } else if (character === MINUS || (character >= ZERO && character <= NINE)) {
       const end = endOfNumber(text, at)
-      if (!Number.isFinite(Number(text.slice(at, end)))) return 'a number is out of range'
+      if (!Number.isFinite(Number(text.slice(at, end)))) return unreadable('a number is out of range')
       at = end - 1
     }
-    if (members > limits.members) return 'it has too many members'
+    if (members > limits.members) return unreadable('it has too many members')
   }
-  return undefined
+  return read(plain + text.slice(copied))
 }
 
 const [QUOTE, BACKSLASH, COMMA, COLON, MINUS, ZERO, NINE] = [34, 92, 44, 58, 45, 48, 57]
