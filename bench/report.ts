@@ -35,10 +35,10 @@ export function describe(report: Report): string {
     'ES256 verifications with node:crypto as the decision cannot do without: none, none, one, two.',
     `Medians of ${rounds} rounds, ${requestsPerRound} requests of each kind per round.`,
     '',
-    'Heap per 100,000 entries',
+    'Memory, bytes per entry',
     '',
-    `  proofs remembered against replay   ${megabytes(memory.replayEntries)}`,
-    `  access tokens known to be genuine  ${megabytes(memory.cachedTokens)}`,
+    line('proof remembered, of 1,000,000 live', memory.replayEntry.toFixed(0)),
+    line('token known to be genuine, of 100,000', memory.cachedToken.toFixed(0)),
     '',
     `${machine()}, Node ${report.node}, ${report.seconds.toFixed(0)} s`,
   ].join('\n')}\n`
@@ -46,8 +46,6 @@ export function describe(report: Report): string {
 
 const line = (title: string, ...columns: readonly string[]): string =>
   `  ${title.padEnd(38)}${columns.map((column) => column.padStart(10)).join('')}`
-
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1).padStart(6)} MB`
 
 function machine(): string {
   const [first] = cpus()

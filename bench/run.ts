@@ -1,4 +1,4 @@
-// CPU time per decision and its ratio to a floor of the same run; memory per 100,000 entries. `--json` for machines.
+// CPU time per decision and its ratio to a floor of the same run; memory per entry. `--json` for machines.
 import { setTimeout } from 'node:timers/promises'
 import { measureMemory } from './memory.ts'
 import { type Measured, startMeasured } from './process.ts'

@@ -1,4 +1,5 @@
 import type { ReplayStore } from '../ports.ts'
+import { buildDigestSet, type DigestSet } from './digest-set.ts'
 
 /** What the memory replay store needs to know. Seconds unless said otherwise. */
 export interface ReplayOptions {
@@ -16,7 +17,7 @@ export interface ReplayOptions {
 
 /** Proofs that are forgotten together, in one step whatever their number. */
 interface Bucket {
-  readonly digests: Set<string>
+  readonly digests: DigestSet
   /** Proofs per thumbprint. */
   readonly held: Map<string, number>
   /** The latest `iat` among them. */
@@ -27,6 +28,8 @@ interface Bucket {
 const WIDTH = 10
 /** A retry by Envoy comes within this time, seconds. */
 const OWNER_WINDOW = 2
+/** Requests remembered by their owner; of more in that time, a retry of one is refused like any second use. */
+const MAX_OWNERS = 20_000
 /** Seconds. The margin every lifetime has; a wall clock that fell back by as much brings accepted dates round again. */
 const MAX_STEP_BACK = 5
 
@@ -110,7 +113,7 @@ export function memoryReplays(options: ReplayOptions): ReplayStore & {
 function bucketFor(buckets: Map<number, Bucket>, index: number): Bucket {
   const known = buckets.get(index)
   if (known) return known
-  const bucket: Bucket = { digests: new Set(), held: new Map(), newest: Number.NEGATIVE_INFINITY }
+  const bucket: Bucket = { digests: buildDigestSet(), held: new Map(), newest: Number.NEGATIVE_INFINITY }
   buckets.set(index, bucket)
   return bucket
 }
@@ -162,7 +165,7 @@ function rememberOwners() {
     },
     record(owner: string, digest: string, now: number): void {
       if (owner === '') return
-      if (now - turned > OWNER_WINDOW) {
+      if (now - turned > OWNER_WINDOW || recent.size >= MAX_OWNERS) {
         previous = recent
         recent = new Map()
         turned = now

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { memoryReplays, type ReplayOptions } from '../../src/io/replays.ts'
 import type { Claim, ReplayKey } from '../../src/ports.ts'
 import { PROOF_TIME } from './proofs.ts'
@@ -40,7 +41,7 @@ export function buildReplays(options: Partial<ReplayOptions> = {}) {
     owner = '',
     ...more
   }: Wanted = {}): Claim => {
-    const key: ReplayKey = { digest, thumbprint, issuedAt: more.issuedAt ?? Math.floor(clock.wall) }
+    const key: ReplayKey = { digest: digestOf(digest), thumbprint, issuedAt: more.issuedAt ?? Math.floor(clock.wall) }
     const answer = store.claim(key, ttl, owner)
     if (answer instanceof Promise) throw new Error('the memory store answers at once')
     return answer
@@ -65,6 +66,9 @@ export function buildReplays(options: Partial<ReplayOptions> = {}) {
     },
   }
 }
+
+/** Cases name their proofs; the store knows them by SHA-256. */
+const digestOf = (name: string): string => createHash('sha256').update(name).digest('base64url')
 
 /** So many claims of proofs nobody has seen; what the store said, each answer once. */
 export function flood(
