@@ -6,6 +6,7 @@ ARCH := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x64)
 NODE_DIR := $(CURDIR)/node_modules/node-linux-$(ARCH)/bin
 export PATH := $(NODE_DIR):$(CURDIR)/node_modules/.bin:$(PATH)
 ARGS ?=
+NEED_REDIS := command -v redis-server >/dev/null || { echo "Installing redis-server (Debian package): tests run replicas that share used proofs in it."; apt-get update -qq && apt-get install -y -qq redis-server; }
 
 .PHONY: help demo envoy test check lint e2e bench mutants fuzz package sbom clean
 
@@ -23,6 +24,7 @@ demo: node_modules/.installed ## run the main job on a real Envoy; ARGS=--once e
 test: node_modules/.installed ## all tests: unit, conformance, property, fault, end to end on a real Envoy
 	@mkdir -p .cache
 	@command -v curl >/dev/null || { echo "Installing curl (Debian package): a test runs the command lines that are printed."; apt-get update -qq && apt-get install -y -qq curl; }
+	@$(NEED_REDIS)
 	@node tools/envoy.ts
 	@FUZZ_RUNS=$${FUZZ_RUNS:-100000} vitest run --reporter=default --reporter=json --outputFile.json=.cache/tests.json $(ARGS)
 
@@ -36,9 +38,11 @@ lint: node_modules/.installed ## types, formatting, lint, dead code, generated f
 	@node tools/generated.ts --check
 
 check: lint ## lint and the fast tests
+	@$(NEED_REDIS)
 	@vitest run --project fast $(ARGS)
 
 e2e: node_modules/.installed ## only the tests on a real Envoy
+	@$(NEED_REDIS)
 	@node tools/envoy.ts
 	@vitest run --project e2e $(ARGS)
 
@@ -46,6 +50,7 @@ bench: node_modules/.installed ## CPU time per decision and its ratio to the flo
 	@node --expose-gc bench/run.ts $(ARGS)
 
 mutants: node_modules/.installed ## break the guards listed in test/mutants.json one by one; each must be caught
+	@$(NEED_REDIS)
 	@node tools/mutants.ts $(ARGS)
 
 fuzz: node_modules/.installed ## 100,000 random and mutated tokens, proofs, headers and requests

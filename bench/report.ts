@@ -1,5 +1,6 @@
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 import type { Memory } from './memory.ts'
+import { describeReplicas, type Scaling } from './replicas.ts'
 
 /** What a run found. CPU microseconds, bytes. */
 export interface Report {
@@ -9,6 +10,8 @@ export interface Report {
   readonly requestsPerRound: number
   readonly rows: readonly Row[]
   readonly memory: Memory
+  /** Empty when there is no Redis here. */
+  readonly replicas: readonly Scaling[]
 }
 
 interface Row {
@@ -22,7 +25,7 @@ interface Row {
 }
 
 export function describe(report: Report): string {
-  const { rounds, requestsPerRound, rows, memory } = report
+  const { rounds, requestsPerRound, rows, memory, replicas } = report
   return `${[
     'CPU time of one decision in microseconds, gRPC and log line included, the client not counted',
     '',
@@ -39,6 +42,8 @@ export function describe(report: Report): string {
     '',
     line('proof remembered, of 1,000,000 live', memory.replayEntry.toFixed(0)),
     line('token known to be genuine, of 100,000', memory.cachedToken.toFixed(0)),
+    '',
+    ...describeReplicas(replicas),
     '',
     `${machine()}, Node ${report.node}, ${report.seconds.toFixed(0)} s`,
   ].join('\n')}\n`

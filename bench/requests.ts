@@ -13,6 +13,9 @@ interface Sender {
   readonly token: string
 }
 
+/** Seconds after which a client gets another token; they live for five minutes. */
+const RENEWED = 120
+
 const seconds = (): number => Math.floor(Date.now() / 1000)
 
 const mint = (cnf: object): string =>
@@ -21,14 +24,15 @@ const mint = (cnf: object): string =>
 /** Makes messages as Envoy sends them; minting and encoding is never part of what is measured. */
 export async function buildMint(senders = 20) {
   const keys = await Promise.all(Array.from({ length: senders }, () => buildClientKey()))
-  const known: readonly Sender[] = keys.map((key) => ({ key, token: mint({ jkt: key.thumbprint }) }))
-  const bound = mint(boundTo.mtls)
-  const sender = (index: number): Sender => known[index % known.length] as Sender
+  const makeSenders = (): readonly Sender[] => keys.map((key) => ({ key, token: mint({ jkt: key.thumbprint }) }))
+  const known = renewed(makeSenders)
+  const bound = renewed(() => mint(boundTo.mtls))
+  const sender = (index: number): Sender => known()[index % keys.length] as Sender
   return {
     /** No credentials, for a route that is open. */
     open: () => message('/health', []),
     /** One token that is bound to a certificate. */
-    mtls: () => message('/accounts', [['authorization', `Bearer ${bound}`]], certificate),
+    mtls: () => message('/accounts', [['authorization', `Bearer ${bound()}`]], certificate),
     /** A token seen before, a proof never seen before. */
     dpopWarm: (index: number) => withProof(sender(index)),
     /** Token and proof never seen before, a key seen before. */
@@ -36,6 +40,15 @@ export async function buildMint(senders = 20) {
       const { key } = sender(index)
       return withProof({ key, token: mint({ jkt: key.thumbprint }) })
     },
+  }
+}
+
+/** What was made, made anew when it is old. */
+function renewed<T>(make: () => T): () => T {
+  let [made, at] = [make(), seconds()]
+  return () => {
+    if (seconds() - at > RENEWED) [made, at] = [make(), seconds()]
+    return made
   }
 }
 

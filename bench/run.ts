@@ -1,7 +1,7 @@
 // CPU time per decision and its ratio to a floor of the same run; memory per entry. `--json` for machines.
-import { setTimeout } from 'node:timers/promises'
 import { measureMemory } from './memory.ts'
-import { type Measured, startMeasured } from './process.ts'
+import { type Measured, type Mint, startMeasured } from './process.ts'
+import { measureReplicas } from './replicas.ts'
 import { describe, type Report } from './report.ts'
 import { buildMint } from './requests.ts'
 
@@ -20,7 +20,6 @@ const kinds = [
 ] as const
 
 type Kind = (typeof kinds)[number]
-type Mint = Awaited<ReturnType<typeof buildMint>>
 
 /** CPU microseconds per request: of the product and of the floor, measured one right after the other. */
 interface Pair {
@@ -35,19 +34,6 @@ async function measureKind({ measure }: Measured, mint: Mint, { name, signatures
     floor: await measure(`floor${signatures}`, messages),
     product: await measure('product', messages),
   }
-}
-
-/** The service needs a moment for its keys; until then it denies. */
-async function awaitReady({ measure }: Measured, mint: Mint): Promise<void> {
-  for (let tries = 0; tries < 100; tries += 1) {
-    const ready = await measure('product', [mint.open()]).then(
-      () => true,
-      () => false,
-    )
-    if (ready) return
-    await setTimeout(20)
-  }
-  throw new Error('the service does not become ready')
 }
 
 /** One round of all kinds after the other, as often as told. */
@@ -66,27 +52,33 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
-const started = performance.now()
-const mint = await buildMint()
-const memory = await measureMemory()
-const measured = await startMeasured()
-try {
-  await awaitReady(measured, mint)
-  const pairs = await measureAll(measured, mint)
-  const report: Report = {
-    node: process.version,
-    seconds: (performance.now() - started) / 1000,
-    rounds: ROUNDS,
-    requestsPerRound: REQUESTS,
-    rows: [...pairs].map(([kind, list]) => ({
+async function measureRows(mint: Mint): Promise<Report['rows']> {
+  const measured = await startMeasured()
+  try {
+    await measured.ready(mint)
+    return [...(await measureAll(measured, mint))].map(([kind, list]) => ({
       ...kind,
       microseconds: median(list.map(({ product }) => product)),
       floor: median(list.map(({ floor }) => floor)),
       ratio: median(list.map(({ product, floor }) => product / floor)),
-    })),
-    memory,
+    }))
+  } finally {
+    await measured.stop()
   }
-  process.stdout.write(process.argv.includes('--json') ? `${JSON.stringify(report, undefined, 2)}\n` : describe(report))
-} finally {
-  await measured.stop()
 }
+
+const started = performance.now()
+const mint = await buildMint()
+const memory = await measureMemory()
+const rows = await measureRows(mint)
+const replicas = (await measureReplicas(mint)) ?? []
+const report: Report = {
+  node: process.version,
+  seconds: (performance.now() - started) / 1000,
+  rounds: ROUNDS,
+  requestsPerRound: REQUESTS,
+  rows,
+  memory,
+  replicas,
+}
+process.stdout.write(process.argv.includes('--json') ? `${JSON.stringify(report, undefined, 2)}\n` : describe(report))

@@ -173,6 +173,40 @@ export async function dpopHeaders(
   return { authorization: captured.get('authorization') ?? '', dpop: captured.get('dpop') ?? '' }
 }
 
+/**
+ * A request as oauth4webapi makes it: when the API asks for a nonce, the library repeats it with that nonce. Each try
+ * goes to the next edge.
+ */
+export async function sendWithDpop(
+  edges: readonly Edge[],
+  token: string,
+  key: CryptoKeyPair,
+  { method = 'GET', url, body }: Pick<Sending, 'method' | 'url' | 'body'>,
+): Promise<readonly Answer[]> {
+  const answers: Answer[] = []
+  const metadata: oauth.Client = { client_id: 'demo' }
+  const DPoP = oauth.DPoP(metadata, key)
+  const attempt = () =>
+    oauth.protectedResourceRequest(token, method, new URL(url), undefined, body, {
+      DPoP,
+      [oauth.customFetch]: async (_url, { headers }) => {
+        const edge = edges[answers.length % edges.length]
+        if (!edge) throw new Error('there is no edge')
+        const answer = await send(edge, { method, url, headers, ...(body !== undefined && { body }) })
+        answers.push(answer)
+        const lines = [...answer.headers].flatMap(([name, values]) =>
+          values.map((value): [string, string] => [name, value]),
+        )
+        return new Response(answer.body, { status: answer.status, headers: lines })
+      },
+    })
+  await attempt().catch((error: unknown) => {
+    if (!oauth.isDPoPNonceError(error)) throw error
+    return attempt()
+  })
+  return answers
+}
+
 /** fetch() with a private CA and a client certificate, as the library wants it. */
 function directFetch(ca: string, certificate: Identity | undefined) {
   return async (

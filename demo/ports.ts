@@ -87,11 +87,17 @@ function tryPort(port: number): Promise<string | undefined> {
 
 /** Ports that nobody listens on, for runs beside each other. */
 export async function freePorts(): Promise<Ports> {
-  const servers = parts.map(() => createServer())
-  const found = await Promise.all(servers.map(listenAnywhere))
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  const found = await findFree(parts.length)
   // One port per name of the same list.
   return Object.fromEntries(parts.map(({ name }, index) => [name, found[index]])) as unknown as Ports
+}
+
+/** So many different ports of loopback that nobody listens on. */
+export async function findFree(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  const found = await Promise.all(servers.map(listenAnywhere))
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return found
 }
 
 function listenAnywhere(server: ReturnType<typeof createServer>): Promise<number> {

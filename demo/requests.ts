@@ -1,7 +1,7 @@
-import { type Answer, dpopHeaders, send } from './client.ts'
+import { type Answer, dpopHeaders, type Edge, send, sendWithDpop } from './client.ts'
 import { BY_ENVOY, type Outcome } from './outcome.ts'
 import { proven, type Scene } from './scene.ts'
-import { API, MTLS } from './setting.ts'
+import { API, MTLS, type Setting } from './setting.ts'
 
 /** One request of the table: what the client does, what has to come of it. */
 export interface DemoRequest {
@@ -206,5 +206,64 @@ function sendMtls({ setting, tokens }: Scene, http2: boolean, who: 'client' | 'o
   return send(setting.edge, { url: `${MTLS}/accounts`, headers, certificate: setting.pki[who], http2 })
 }
 
+const TRANSFERS = `${API}/transfers`
+const transfer = { method: 'POST', url: TRANSFERS, body: '{"amount":"10.00"}' }
+
+/** Where a proof has to hold a nonce of the service. */
+const nonces: readonly DemoRequest[] = [
+  {
+    does: 'POST /transfers, where proofs need a nonce',
+    expected: refused('401 use_dpop_nonce', 'nonce_missing'),
+    send: async (scene) => {
+      const headers = await proven(scene, { ...transfer, token: scene.tokens.payments })
+      return await send(scene.setting.edge, { ...transfer, headers })
+    },
+  },
+  {
+    does: 'the same, the client takes the nonce by itself',
+    expected: passes('tpp-dpop (dpop)'),
+    send: (scene) => dance(scene, [scene.setting.edge]),
+  },
+]
+
+/** What a second replica changes: nothing. */
+const replicas: readonly DemoRequest[] = [
+  {
+    does: 'proof used here, sent to the other replica',
+    expected: badProof('proof_replayed'),
+    send: async (scene) => {
+      const headers = await proven(scene)
+      await get(scene, headers)
+      return await send(otherEdge(scene), { url: ACCOUNTS, headers })
+    },
+  },
+  {
+    does: 'nonce of this replica, taken to the other one',
+    expected: passes('tpp-dpop (dpop)'),
+    send: (scene) => dance(scene, [scene.setting.edge, otherEdge(scene)]),
+  },
+]
+
+function otherEdge({ setting }: Scene): Edge {
+  if (!setting.replica) throw new Error('there is one replica')
+  return setting.replica.edge
+}
+
+/** The last answer: asked for a nonce, the client library tries again with it. */
+async function dance({ tokens, dpopKey }: Scene, edges: readonly Edge[]): Promise<Answer> {
+  const answers = await sendWithDpop(edges, tokens.payments, dpopKey, transfer)
+  const last = answers.at(-1)
+  if (answers.length !== 2 || !last) throw new Error(`the client got ${answers.length} answers`)
+  return last
+}
+
 /** All requests of the demo, in the order of the table. */
-export const requests: readonly DemoRequest[] = [...honest, ...stolen, ...badProofs, ...badTokens, ...badRequests]
+export const requests = ({ replica }: Setting): readonly DemoRequest[] => [
+  ...honest,
+  ...stolen,
+  ...badProofs,
+  ...badTokens,
+  ...badRequests,
+  ...nonces,
+  ...(replica ? replicas : []),
+]

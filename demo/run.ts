@@ -5,9 +5,11 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type DemoState, demoStateFile } from '../src/cli/demo-state.ts'
 import { envoyDownload, findEnvoy, installedEnvoy } from '../tools/envoy.ts'
-import { choosePorts, complainOfBusyPort, freePorts, type Ports, parts } from './ports.ts'
+import { findRedis, startRedis } from '../tools/redis.ts'
+import { choosePorts, complainOfBusyPort, findFree, freePorts, type Ports, parts } from './ports.ts'
+import { isFair, race } from './race.ts'
 import { requests } from './requests.ts'
-import { setScene } from './scene.ts'
+import { type Scene, setScene } from './scene.ts'
 import type { LogRecord } from './service-process.ts'
 import { API, buildCleanup, type Cleanup, configEnvironment, type Setting, startSetting } from './setting.ts'
 import { printTable } from './table.ts'
@@ -62,22 +64,34 @@ async function demonstrate({ once, ports }: Options, cleanup: Cleanup, interrupt
   cleanup.add(async () => rmSync(directory, { recursive: true, force: true }))
 
   let follow: (record: LogRecord) => void = () => undefined
-  const options = { envoy, ports, directory, say: print, cleanup, follow: (record: LogRecord) => follow(record) }
+  const replicas = await startSharedStore(directory, cleanup)
+  const options = {
+    envoy,
+    ports,
+    directory,
+    say: print,
+    cleanup,
+    follow: (record: LogRecord) => follow(record),
+    ...(replicas && { replicas }),
+  }
   const setting = await startSetting(options).catch((error: unknown) => explainStart(error, directory))
   const scene = await setScene(setting)
   if (interrupted()) return 130
 
   print('')
-  const wrong = await printTable(requests, scene, (line) => {
+  const rows = requests(setting)
+  const wrong = await printTable(rows, scene, (line) => {
     if (!interrupted()) print(line)
   })
   if (interrupted()) return 130
   print('')
   print(
     wrong === 0
-      ? `All ${requests.length} requests came out as expected.`
-      : `${wrong} of ${requests.length} requests came out otherwise than expected (✗).`,
+      ? `All ${rows.length} requests came out as expected.`
+      : `${wrong} of ${rows.length} requests came out otherwise than expected (✗).`,
   )
+  const fair = await printRace(scene)
+  if (interrupted()) return 130
   if (!once) {
     writeState(setting, cleanup)
     invite(setting)
@@ -85,7 +99,39 @@ async function demonstrate({ once, ports }: Options, cleanup: Cleanup, interrupt
     await Promise.race([setting.envoy.ended, setting.service().ended, stopRequest.promise])
     if (!interrupted()) throw new Complaint(`a part of the demo ended by itself\n${logs(directory)}`)
   }
-  return wrong === 0 ? 0 : 1
+  return wrong === 0 && fair ? 0 : 1
+}
+
+/** The Redis that two replicas share; without one there is a single replica. */
+async function startSharedStore(directory: string, cleanup: Cleanup) {
+  const redis = findRedis()
+  if (redis === undefined) {
+    print('Redis                 not run: no redis-server 7 on PATH, so one replica alone (Debian: redis-server)')
+    return undefined
+  }
+  const [port = 0] = await findFree(1)
+  print(`Redis                 ${redis} 127.0.0.1:${port}, where two replicas remember used proofs`)
+  const log = join(directory, 'redis.log')
+  const { url } = await startRedis({ redis, port, directory, log, spawned: cleanup.add })
+  return { redis: url, ports: await freePorts() }
+}
+
+/** Whether of all copies of a proof exactly one was let in, every time; true when there is nothing to race. */
+async function printRace(scene: Scene): Promise<boolean> {
+  const found = await race(scene)
+  if (!found) {
+    print('Race between replicas: not run, it needs a redis-server.')
+    return true
+  }
+  const { rounds, copies, admitted, unknown } = found
+  const fair = isFair(found)
+  const blame = unknown === 0 ? 'every time' : `${unknown} times none, because Redis was too slow to tell (503)`
+  print(
+    fair
+      ? `Race: ${rounds} proofs, ${copies} copies of each at once at two replicas: exactly one let in, ${blame}.`
+      : `Race: of ${copies} copies of each proof so many were let in: ${admitted.join(', ')} ✗`,
+  )
+  return fair
 }
 
 function fetchEnvoy(): string {
@@ -148,7 +194,7 @@ The demo stays up; Ctrl-C ends it. In another terminal, here, as often as you li
 
 demo/envoy-fapi.yaml is watched: edit it and try again. To check it first:
 
-  ${environment.map(([name, value]) => `${name}=${value}`).join(' ')} npx envoy-fapi config check demo/envoy-fapi.yaml
+  ${environment.map(([name, value]) => `${name}=${value}`).join(' ')} NONCE_SECRET=$(head -c 32 /dev/urandom | base64) npx envoy-fapi config check demo/envoy-fapi.yaml
 
 Decisions as they are made:`)
 }

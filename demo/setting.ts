@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -29,6 +30,10 @@ export interface Setting {
   /** Starts the service again after it was stopped or killed. */
   readonly restartService: () => Promise<ServiceProcess>
   readonly envoy: RunningEnvoy
+  /** A second service and a second Envoy; only with a Redis that both services share. */
+  readonly replica: { readonly edge: Edge; readonly service: ServiceProcess } | undefined
+  /** The log record of a decision, whichever service made it. */
+  readonly decision: (interactionId: string) => Promise<LogRecord | undefined>
   readonly clients: { readonly dpop: Client; readonly mtls: Client; readonly legacy: Client }
   /** Private key with which the client `tpp-dpop` authenticates. */
   readonly dpopClientJwk: JWK
@@ -48,6 +53,8 @@ export interface SettingOptions {
   /** Last touch on the placed bootstrap (JSON), for tests that need another Envoy setting. */
   readonly adapt?: (bootstrap: string) => string
   readonly environment?: Readonly<Record<string, string>>
+  /** Remember used proofs in this Redis, and run a second service and Envoy on these ports. */
+  readonly replicas?: { readonly redis: string; readonly ports: Ports }
   readonly follow?: (record: LogRecord) => void
   readonly say?: (line: string) => void
   readonly cleanup?: Cleanup
@@ -114,9 +121,14 @@ async function startParts(options: SettingOptions, cleanup: Cleanup): Promise<Se
   say(`envoy-fapi            ${options.config ?? 'demo/envoy-fapi.yaml'}, mTLS gRPC on 127.0.0.1:${ports.check}`)
   say('                      not ready for 11 s: a proof made before its start, or dated 10 s ahead of it, may have')
   say('                      been used already (stores.afterRestart: refuse)')
-  let service = await startService(options, pki, authorizationServer.issuer, cleanup)
+  const common = { ...options, environment: { ...options.environment, ...sharedEnvironment(options) } }
+  const starting = startService(common, pki, authorizationServer.issuer, cleanup)
+  const replica =
+    options.replicas && startReplica(common, options.replicas.ports, pki, authorizationServer.issuer, cleanup)
+  let service = await starting
   say(`Envoy                 ${options.bootstrap ?? 'envoy/hardened.yaml'}, ${API} on 127.0.0.1:${ports.edge}`)
   const envoy = await launchEnvoy(options, pki, cleanup)
+  const second = await replica
 
   return {
     directory,
@@ -127,10 +139,15 @@ async function startParts(options: SettingOptions, cleanup: Cleanup): Promise<Se
     upstream,
     service: () => service,
     restartService: async () => {
-      service = await startService(options, pki, authorizationServer.issuer, cleanup)
+      service = await startService(common, pki, authorizationServer.issuer, cleanup)
       return service
     },
     envoy,
+    replica: second,
+    decision: async (id) => {
+      const records = await Promise.all([service, second?.service].map((one) => one?.decision(id)))
+      return records.find((record) => record !== undefined)
+    },
     clients: {
       dpop: { id: 'tpp-dpop', key: keys.dpop.pair, certificate: undefined },
       mtls: { id: 'tpp-mtls', key: keys.mtls.pair, certificate: pki.client },
@@ -141,7 +158,27 @@ async function startParts(options: SettingOptions, cleanup: Cleanup): Promise<Se
   }
 }
 
-/** The variables that demo/envoy-fapi.yaml reads. */
+/** A second service, configured like the first, and an Envoy of its own before the same upstream. */
+async function startReplica(options: SettingOptions, ports: Ports, pki: Pki, issuer: string, cleanup: Cleanup) {
+  const { directory, say = () => undefined } = options
+  const own = {
+    ...options,
+    ports: { ...ports, upstream: options.ports.upstream },
+    directory: join(directory, 'replica'),
+  }
+  mkdirSync(own.directory, { mode: 0o700 })
+  say(`second replica        another envoy-fapi on 127.0.0.1:${ports.check}, another Envoy on 127.0.0.1:${ports.edge}`)
+  const [service] = await Promise.all([startService(own, pki, issuer, cleanup), launchEnvoy(own, pki, cleanup)])
+  return { service, edge: { port: ports.edge, ca: pki.authority.certificate } }
+}
+
+/** What replicas have in common: the place where used proofs are, and the secret that nonces are made with. */
+const sharedEnvironment = ({ replicas }: SettingOptions): Readonly<Record<string, string>> => ({
+  NONCE_SECRET: randomBytes(32).toString('hex'),
+  ...(replicas && { REPLAY: replicas.redis }),
+})
+
+/** The variables that demo/envoy-fapi.yaml reads, but for the secret of nonces. */
 export const configEnvironment = (ports: Ports, pki: Pki, issuer: string): Readonly<Record<string, string>> => ({
   PKI: pki.directory,
   ISSUER: issuer,

@@ -47,7 +47,7 @@ const cells = (index: number, ...rest: readonly string[]): readonly string[] => 
 
 /** A request and its three witnesses: the client, the log of the service, the upstream. */
 async function perform({ send }: DemoRequest, scene: Scene): Promise<{ outcome: Outcome; detail: string | undefined }> {
-  const { upstream, service } = scene.setting
+  const { upstream, decision } = scene.setting
   const before = upstream.count()
   let answer: Answer
   try {
@@ -58,7 +58,7 @@ async function perform({ send }: DemoRequest, scene: Scene): Promise<{ outcome: 
     return { outcome: { answer: spellFailure(code), reason: BY_ENVOY, upstream: unseen }, detail: code }
   }
   const [id] = answer.headers.get('x-fapi-interaction-id') ?? []
-  const record = id === undefined ? undefined : await service().decision(id)
+  const record = id === undefined ? undefined : await decision(id)
   const seen = readSeen(answer.body)
   const passed = id === undefined ? upstream.count() > before : upstream.saw(id)
   const outcome = {

@@ -161,6 +161,7 @@ function answer(
     route: arrival.match?.route.name ?? '',
     challenges: arrival.match?.route.challenges,
     verified: verified(passage.evidence),
+    nonce: passage.evidence.binding?.proof?.nextNonce,
   }
   const response = encode(decision, occasion)
   surroundings.observe({

@@ -1,6 +1,8 @@
 import type { Config } from './config.ts'
 import { checkCertificates } from './config-certificates.ts'
+import { checkNonces } from './config-nonces.ts'
 import { checkRoute } from './config-route-checks.ts'
+import { checkStores } from './config-stores.ts'
 import { ASSERTION_HEADER } from './identity.ts'
 import type { Problem } from './problems.ts'
 
@@ -8,7 +10,8 @@ import type { Problem } from './problems.ts'
 export const checkConfig = (config: Config): readonly Problem[] => [
   ...checkListen(config),
   ...checkServers(config),
-  ...checkReplicas(config),
+  ...checkStores(config),
+  ...checkNonces(config),
   ...checkCertificates(config.clientCertificateFrom),
   ...checkIdentity(config),
   ...checkNames(config),
@@ -67,12 +70,6 @@ function checkServers({ authorizationServers }: Config): readonly Problem[] {
       })
   }
   return problems
-}
-
-function checkReplicas({ replicas }: Config): readonly Problem[] {
-  if (replicas === 1) return []
-  const message = `replicas: ${replicas} need a shared replay store; a proof used at one replica would pass at another`
-  return [{ path: ['replicas'], message }]
 }
 
 /** Headers Envoy, HTTP itself or the token travel in are not ours to give to an identity. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Config, RouteConfig } from './config.ts'
 import type { PolicyEntry } from './config-policies.ts'
 import { configSchema, type ParsedConfig } from './config-schema.ts'
+import { withoutPasswords } from './config-stores.ts'
 import { standardOrder } from './policies/registry.ts'
 
 /**
@@ -26,8 +27,20 @@ export function expandConfig(config: Config): unknown {
     include: [],
   }
   // Encoding undoes what reading did, so what goes in has the form that reading gives.
-  return literal(z.encode(configSchema, expanded as unknown as ParsedConfig))
+  const written = z.encode(configSchema, expanded as unknown as ParsedConfig)
+  const stores = literal(written.stores) as typeof written.stores
+  return {
+    ...(literal(written) as object),
+    stores: withoutPasswords(stores),
+    nonces: withoutSecrets(written.nonces),
+  }
 }
+
+/** Secrets are not shown: each stands as a variable that whoever reads it again has to set. */
+const withoutSecrets = (nonces: z.input<typeof configSchema>['nonces']): object => ({
+  ...nonces,
+  ...(nonces?.secrets && { secrets: nonces.secrets.map((_, index) => `\${NONCE_SECRET_${index + 1}}`) }),
+})
 
 function expandRoute(route: RouteConfig): unknown {
   const { name, kind, hosts, methods, path, exceptions, policies } = route

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { stores } from './config-stores.ts'
 import { duration } from './durations.ts'
 import { type PolicyName, policies } from './policies/registry.ts'
 import { MAX_ELEMENTS } from './verify/xfcc.ts'
@@ -167,11 +168,12 @@ export const configSchema = z.strictObject({
   authorizationServers: z.array(authorizationServer).min(1),
   /** Calls to authorization servers: a PEM file of certificate authorities trusted besides the system's. */
   outbound: z.strictObject({ ca: text.optional() }).prefault({}),
-  stores: z
+  stores: stores.prefault({}),
+  /** Shared by all replicas, the newest first; without them each process makes one of its own. */
+  nonces: z
     .strictObject({
-      replay: z.enum(['memory']).default('memory'),
-      replayCapacity: z.int().min(1000).max(5_000_000).default(500_000),
-      afterRestart: z.enum(['refuse', 'accept']).default('refuse'),
+      secrets: z.array(text).min(1).max(4).optional(),
+      step: duration(10, 300).prefault('60s'),
     })
     .prefault({}),
   replicas: z.int().min(1).max(1000).default(1),

@@ -22,6 +22,8 @@ const token = (description: string) =>
   ({ status: 401, error: 'invalid_token', description, challenge: 'used' }) as const
 const proof = (description: string) =>
   ({ status: 401, error: 'invalid_dpop_proof', description, challenge: 'dpop' }) as const
+const nonce = (description: string) =>
+  ({ status: 401, error: 'use_dpop_nonce', description, challenge: 'dpop' }) as const
 const unavailable = (description: string, retryAfter: number) =>
   ({ status: 503, error: 'temporarily_unavailable', description, challenge: 'none', retryAfter }) as const
 
@@ -110,6 +112,8 @@ export const answers = {
   proof_signature_invalid: proof('The signature of the DPoP proof is invalid'),
   proof_expired: proof('The DPoP proof is outside its time window'),
   proof_replayed: proof('The DPoP proof has been used before'),
+  nonce_missing: nonce('A nonce is required in the DPoP proof'),
+  nonce_refused: nonce('The nonce of the DPoP proof is not accepted any more'),
   proof_beside_bearer: malformed('A DPoP proof was sent beside a Bearer token'),
 
   scope_insufficient: {
@@ -128,7 +132,7 @@ export const answers = {
   },
   replay_full: unavailable('Replay protection is at its limit', 5),
   replay_unavailable: unavailable('Replay protection is not available', 1),
-  replay_unknown: unavailable('The DPoP proof may have been used before this service started', 10),
+  replay_unknown: unavailable('The DPoP proof may have been used before', 10),
   keys_unavailable: unavailable('The keys of the authorization server are not available', 5),
   deadline: unavailable('The decision took too long', 1),
   overload: unavailable('Too many requests at once', 1),
@@ -153,6 +157,8 @@ export interface Denial {
   readonly scope?: readonly string[]
   /** Methods that are allowed, for 405 (RFC 9110 section 15.5.6). */
   readonly allow?: readonly string[]
+  /** The nonce that the next proof has to hold (RFC 9449 section 9). */
+  readonly nonce?: string
   /** Seconds; overrides the answer's. */
   readonly retryAfter?: number
 }
@@ -163,5 +169,5 @@ export const ok = <T>(value: T): Result<T> => ({ ok: true, value })
 export const deny = (
   reason: DenyReason,
   detail: string,
-  more: Pick<Denial, 'scope' | 'allow' | 'retryAfter'> = {},
+  more: Pick<Denial, 'scope' | 'allow' | 'nonce' | 'retryAfter'> = {},
 ): Denial => ({ ok: false, reason, detail, ...more })

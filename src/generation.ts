@@ -1,4 +1,4 @@
-import { type KeyObject, randomUUID } from 'node:crypto'
+import { type KeyObject, randomBytes, randomUUID } from 'node:crypto'
 import { rootCertificates } from 'node:tls'
 import type { Admission } from './admission.ts'
 import { buildAssertion } from './assertion.ts'
@@ -14,10 +14,13 @@ import { productVersion } from './io/http.ts'
 import { buildKeySource, type KeyEvent, type LiveKeySource } from './io/keys.ts'
 import type { Log } from './io/log.ts'
 import { observeRoutes } from './io/observation.ts'
-import { memoryReplays } from './io/replays.ts'
+import type { StoreEvent } from './io/redis-replays.ts'
+import { type LiveReplays, memoryReplays } from './io/replays.ts'
+import { openSharedReplays } from './io/shared-replays.ts'
 import type { Metrics } from './metrics.ts'
 import type { SenderConstraintOptions } from './policies/sender-constraint.ts'
 import type { Ports } from './policy.ts'
+import { buildNonces, type NonceSecret, nonceLifetime, settleSecrets } from './verify/nonce.ts'
 import { type Reading, read, unreadable } from './verify/reading.ts'
 
 export type Loaded = Extract<LoadedConfig, { ok: true }>
@@ -27,6 +30,7 @@ export interface Generation {
   readonly loaded: Loaded
   readonly rules: Rules
   readonly sources: ReadonlyMap<string, LiveKeySource>
+  readonly nonceSecrets: readonly NonceSecret[]
   /** Authorities trusted for outbound calls, PEM; undefined: the system's. */
   readonly trust: readonly string[] | undefined
   /** The public keys of assertions; undefined when there are none. */
@@ -37,27 +41,48 @@ export interface Generation {
 export const wall = (): number => Date.now() / 1000
 export const monotonic = (): number => performance.now() / 1000
 
-/** What outlives a configuration: forgetting used proofs at a reload would let them pass again. */
-export function buildMemory({ stores, routes }: Config) {
+/** Opens the replay store that replicas share, if the configuration wants one. */
+export const openReplays = (config: Config, observe: (event: StoreEvent) => void): Reading<LiveReplays | undefined> =>
+  openSharedReplays(config, { ...proofLimits(config), wall, monotonic, observe })
+
+/** How far ahead proofs may be dated and how long they have to be remembered on the route that needs it most, seconds. */
+function proofLimits({ routes, nonces }: Config) {
   const constraints = routes
     .flatMap(({ policies }) => policies)
     .filter(({ name }) => name === 'senderConstraint')
     // Parsed by the very schema this type comes from.
     .map(({ options }) => options as SenderConstraintOptions)
     .filter(({ methods }) => methods.includes('dpop'))
-  const maxFuture = Math.max(10, ...constraints.map(({ dpop }) => dpop.futureTolerance))
-  const unsettled = constraints.length > 0 && stores.afterRestart === 'refuse'
+    .map(({ dpop }) => dpop)
+  const maxFuture = Math.max(10, ...constraints.map(({ futureTolerance }) => futureTolerance))
+  const windows = constraints.map(({ maxAge, futureTolerance, relaxIat }) =>
+    Math.max(maxAge + futureTolerance, relaxIat ? nonceLifetime(nonces.step) : 0),
+  )
+  return { used: constraints.length > 0, maxFuture, window: Math.max(0, ...windows) + 5 }
+}
+
+/** What outlives a configuration: forgetting used proofs at a reload would let them pass again. */
+export function buildMemory(config: Config, shared?: LiveReplays) {
+  const { stores } = config
+  const { used, maxFuture } = proofLimits(config)
+  const unsettled = used && shared === undefined && stores.afterRestart === 'refuse'
   return {
+    /** Monotonic, seconds. */
+    startedAt: monotonic(),
     /** From then on a proof by a right clock is known to be younger than this process; monotonic, whole seconds count. */
     settledAt: unsettled ? monotonic() + maxFuture + 1 : monotonic(),
-    replays: memoryReplays({
-      capacity: stores.replayCapacity,
-      afterRestart: stores.afterRestart,
-      maxFuture,
-      wall,
-      monotonic,
-    }),
+    replays:
+      shared ??
+      memoryReplays({
+        capacity: stores.replayCapacity,
+        afterRestart: stores.afterRestart,
+        maxFuture,
+        wall,
+        monotonic,
+      }),
     proofKeys: boundedCache<KeyObject>(10_000, 3600),
+    /** Makes nonces where the configuration names no secrets. */
+    nonceSecret: randomBytes(32).toString('base64url'),
     /** What calls by sources of any age trust now. */
     outbound: { ca: undefined as readonly string[] | undefined },
   }
@@ -97,6 +122,8 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
       return [server.name, kept ?? buildKeySource(server, { fetch, monotonic, observe })] as const
     }),
   )
+  const { secrets = [memory.nonceSecret], step } = config.nonces
+  const nonceSecrets = settleSecrets(secrets, before?.nonceSecrets ?? [], monotonic())
   const hooks = { hit: () => metrics.tokenCacheHits.inc(), miss: () => metrics.tokenCacheMisses.inc() }
   const ports: Ports = {
     servers: new Map(
@@ -104,6 +131,7 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
     ),
     replays: memory.replays,
     proofKeys: memory.proofKeys,
+    nonces: buildNonces({ secrets: nonceSecrets, step, monotonic }),
     // A new one per configuration: what was verified under other rules is verified again.
     signedTokens: boundedCache<true>(50_000, 60, hooks),
     meter: { now: monotonic, took: (policy) => bindPolicy(metrics, policy) },
@@ -111,10 +139,11 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
   const trust = extra.value === undefined ? undefined : [...rootCertificates, extra.value]
   const rules = buildRules(config, loaded.hash, ports)
   const { assertion } = config.identity
-  if (!assertion || !signer?.value) return read({ loaded, rules, sources, trust, jwks: undefined })
+  const generation = { loaded, rules, sources, nonceSecrets, trust, jwks: undefined }
+  if (!assertion || !signer?.value) return read(generation)
   const key = signer.value
   const assert = (admission: Admission) => buildAssertion(admission, key, assertion, { now: wall(), id: randomUUID() })
-  return read({ loaded, rules: { ...rules, identity: { ...rules.identity, assert } }, sources, trust, jwks: key.jwks })
+  return read({ ...generation, rules: { ...rules, identity: { ...rules.identity, assert } }, jwks: key.jwks })
 }
 
 function bindPolicy(metrics: Metrics, policy: string): (seconds: number) => void {
@@ -127,6 +156,8 @@ export function enforce({ loaded, trust }: Generation, { memory, metrics }: Worl
   memory.outbound.ca = trust
   // What is left of servers that are gone; the others tell anew as soon as their keys have been looked at.
   for (const gauge of [metrics.jwksKeys, metrics.jwksSkipped, metrics.jwksLeaks, metrics.dependencyUp]) gauge.reset()
+  if (memory.replays.capacity === undefined)
+    metrics.dependencyUp.labels('replay').set(memory.replays.trouble() === undefined ? 1 : 0)
   observeRoutes(metrics, loaded.config, loaded.hash, productVersion())
 }
 

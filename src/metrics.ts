@@ -26,6 +26,10 @@ export function buildMetrics() {
   return {
     registry,
     describe: (): readonly MetricDescription[] => described,
+    /** How full a shared replay store is, no replica knows. */
+    withoutRoom: (): void => {
+      for (const name of ['replay_entries', 'replay_capacity']) registry.removeSingleMetric(prefix + name)
+    },
     checks: counter('checks_total', ['route', 'decision', 'reason'], 'Decisions by route and reason.'),
     checkDuration: new Histogram({
       ...common('histogram', 'check_duration_seconds', ['route', 'decision'], 'Time from the Check to its answer.'),
@@ -56,6 +60,16 @@ export function buildMetrics() {
     replayEntries: gauge('replay_entries', [], 'DPoP proofs remembered.'),
     replayCapacity: gauge('replay_capacity', [], 'DPoP proofs that can be remembered.'),
     replayErrors: counter('replay_errors_total', ['claim'], 'Replay claims that were neither fresh nor used.'),
+    replayStoreErrors: counter(
+      'replay_store_errors_total',
+      ['cause'],
+      'Claims that the shared replay store could not answer, by cause.',
+    ),
+    replayLosses: counter(
+      'replay_losses_total',
+      ['cause'],
+      'Times the shared replay store may have forgotten used proofs, by cause.',
+    ),
     dependencyUp: gauge('dependency_up', ['name'], '1 when a dependency answered last time.'),
     certificateExpiry: gauge(
       'certificate_expiry_timestamp_seconds',

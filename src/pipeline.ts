@@ -116,13 +116,19 @@ function hasExactly(object: object, names: readonly string[]): boolean {
 }
 
 function readDenial(policy: Policy, outcome: object): Denial {
-  const [reason, detail, retryAfter] = ['reason', 'detail', 'retryAfter'].map((name) => member(outcome, name))
+  const [reason, detail, nonce, retryAfter] = ['reason', 'detail', 'nonce', 'retryAfter'].map((name) =>
+    member(outcome, name),
+  )
   if (typeof reason !== 'string' || !isReason(reason)) return fault(policy, 'denied for an unknown reason')
   const [scope, allow] = [readList(member(outcome, 'scope'), SCOPE), readList(member(outcome, 'allow'), METHOD)]
   if (!scope || !allow) return fault(policy, 'denied with a list that does not fit a header')
+  const asks = answers[reason].error === 'use_dpop_nonce'
+  if (asks !== (nonce !== undefined)) return fault(policy, 'asked for a nonce without giving one, or the reverse')
+  if (asks && !isNonce(nonce)) return fault(policy, 'denied with a nonce that does not fit a header')
   return deny(reason, typeof detail === 'string' ? detail : '', {
     ...(scope.length > 0 && { scope }),
     ...(allow.length > 0 && { allow }),
+    ...(isNonce(nonce) && { nonce }),
     ...(isDelay(retryAfter) && { retryAfter }),
   })
 }
@@ -132,6 +138,10 @@ const isReason = (reason: string): reason is DenyReason => Object.hasOwn(answers
 /** RFC 6749 section 3.3; RFC 9110 section 9.1. Up to 64 of either. */
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/
 const METHOD = /^[A-Z]{1,32}$/
+
+/** RFC 9449 section 8.1. */
+const isNonce = (value: unknown): value is string =>
+  typeof value === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/.test(value)
 
 /** A copy of a list of such texts, empty when there is none; undefined when it is anything else. */
 function readList(value: unknown, form: RegExp): readonly string[] | undefined {

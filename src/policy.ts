@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { Attributes } from './attributes.ts'
 import type { Result } from './denial.ts'
-import type { Cache, KeySource, Meter, ProofKeys, ReplayStore } from './ports.ts'
+import type { Cache, KeySource, Meter, Nonces, ProofKeys, ReplayStore } from './ports.ts'
 import type { Trace } from './trace.ts'
 import type { VerifiedToken } from './verify/access-token.ts'
 import type { VerifiedBinding } from './verify/binding.ts'
@@ -42,6 +42,7 @@ export interface Ports {
   readonly servers: ReadonlyMap<string, AuthorizationServer>
   readonly replays: ReplayStore
   readonly proofKeys: ProofKeys
+  readonly nonces: Nonces
   /** Access tokens whose signature held, by hash of the token and generation of the keys (JWT-31). */
   readonly signedTokens: Cache<unknown>
   readonly meter?: Meter

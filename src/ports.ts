@@ -26,6 +26,16 @@ export interface ReplayStore {
   claim(key: ReplayKey, ttl: number, owner: string): Claim | Promise<Claim>
 }
 
+/** Nonces for DPoP proofs (RFC 9449 sections 8 and 9). Times in seconds since the epoch. */
+export interface Nonces {
+  /** Seconds between the first moment and the last that one clock accepts a nonce. */
+  readonly lifetime: number
+  /** What a client of that public origin is to use from now on. */
+  issue(origin: string, now: number): string
+  /** `current`: good, and none is newer. `aging`: good for now. `foreign`: not one of ours for that origin and time. */
+  judge(origin: string, nonce: string, now: number): 'current' | 'aging' | 'foreign'
+}
+
 /** `found` holds one to four keys that fit; `unknown` means the issuer is known not to have such a key. */
 export type KeySearch =
   | { readonly kind: 'found'; readonly keys: readonly VerificationKey[] }

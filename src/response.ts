@@ -28,6 +28,8 @@ export interface Occasion {
     readonly subject?: string
     readonly binding?: string
   }
+  /** The nonce an admitted client is to use from now on. */
+  readonly nonce?: string | undefined
 }
 
 /** Decision → CheckResponse. The only place that writes status 0, and only for a genuine admission. */
@@ -44,11 +46,15 @@ function allow(identity: Identity, occasion: Occasion): Allow {
     okResponse: {
       headers: [...identity.set.map(([name, value]) => header(name, value)), interaction],
       headersToRemove: identity.remove,
-      responseHeadersToAdd: [interaction],
+      responseHeadersToAdd: [interaction, ...renewal(occasion.nonce)],
     },
     dynamicMetadata: metadata('allow', 'allowed', occasion),
   }
 }
+
+/** Takes the place of what the upstream says about nonces and caches (RFC 9449 section 8.2): one nonce, kept nowhere. */
+const renewal = (nonce: string | undefined): readonly HeaderOption[] =>
+  nonce === undefined ? [] : [header('dpop-nonce', nonce), header('cache-control', 'no-store')]
 
 function refuse(denial: Denial, occasion: Occasion): Deny {
   const answer: Answer = answers[denial.reason]
@@ -63,6 +69,7 @@ function refuse(denial: Denial, occasion: Occasion): Deny {
         header('content-type', 'application/json'),
         header('cache-control', 'no-store'),
         header('x-fapi-interaction-id', occasion.interactionId),
+        ...(denial.nonce === undefined ? [] : [header('dpop-nonce', denial.nonce)]),
         ...(retryAfter === undefined ? [] : [header('retry-after', String(retryAfter))]),
         ...(denial.allow ? [header('allow', denial.allow.join(', '))] : []),
       ],

@@ -11,6 +11,7 @@ import {
   type Loaded,
   type Memory,
   monotonic,
+  openReplays,
   swap,
   timer,
   wall,
@@ -19,7 +20,7 @@ import { buildHealth } from './io/health.ts'
 import { type HttpPort, productVersion, serveHttp } from './io/http.ts'
 import type { LiveKeySource } from './io/keys.ts'
 import { buildLog, type LineSink } from './io/log.ts'
-import { observeDecision, observeKeys } from './io/observation.ts'
+import { observeDecision, observeKeys, observeStore } from './io/observation.ts'
 import { oneAtATime, watchFiles } from './io/watch.ts'
 import { buildMetrics, type Metrics } from './metrics.ts'
 import { internalErrorResponse } from './response.ts'
@@ -59,7 +60,9 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
   collectDefaultMetrics({ register: metrics.registry })
   const log = buildLog(loaded.config.log.level, surroundings.output)
   const health = buildHealth()
-  const memory = buildMemory(loaded.config)
+  const shared = openReplays(loaded.config, observeStore(metrics, log))
+  if (!shared.ok) return unreadable(`stores.replay: ${shared.problem}`)
+  const memory = buildMemory(loaded.config, shared.value)
   let retry: NodeJS.Timeout | undefined
   let lastChange: 'applied' | 'refused' = 'applied'
   let refusedFiles: readonly string[] = []
@@ -78,10 +81,14 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
       refusedFiles = files
     },
   }
-  metrics.replayCapacity.set(memory.replays.capacity)
+  if (shared.value) metrics.withoutRoom()
+  showRoom(metrics, memory)
 
   const first = buildGeneration(loaded, undefined, world)
-  if (!first.ok) return first
+  if (!first.ok) {
+    memory.replays.close()
+    return first
+  }
   let current = first.value
   enforce(current, world)
 
@@ -122,14 +129,14 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
       else log.event('error', 'internal error', { error: error instanceof Error ? error.stack : String(error) })
     },
   })
-  if (!server.ok) return abandon(server.problem, current)
+  if (!server.ok) return abandon(server.problem, current, memory)
 
   const obstacles = (): readonly string[] => (phase === 'starting' ? waitingFor(current, memory) : [])
   const status = () => describeStatus({ phase, lastChange, waitingFor: obstacles() }, current, memory)
   const http = await openHttp(current.loaded.config, metrics, memory, status, () => current.jwks)
   if (!http.ok) {
     await server.value.drain(0)
-    return abandon(http.problem, current)
+    return abandon(http.problem, current, memory)
   }
 
   const tellExpiry = (): void => {
@@ -180,6 +187,7 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
       while (monotonic() < end - limits.drain / 2 && monotonic() - lastCheck < QUIET) await timer(LOOK).elapsed
       await server.value.drain(Math.max(0, end - monotonic()))
       for (const source of current.sources.values()) source.close()
+      memory.replays.close()
       for (const port of http.value) await port.close()
       log.event('info', 'stopped')
     },
@@ -198,15 +206,14 @@ async function openHttp(
       ? { address: listen.admin, key: 'listen.admin' }
       : { address: listen.metrics, key: 'listen.metrics' }
   const observed = (): ReturnType<typeof describeStatus> => status()
-  metrics.replayEntries.set(0)
-  const opened = await serveHttp(
-    port,
-    metrics.registry,
-    observed,
-    () => metrics.replayEntries.set(memory.replays.size),
-    jwks,
-  )
+  const opened = await serveHttp(port, metrics.registry, observed, () => showRoom(metrics, memory), jwks)
   return opened.ok ? read([opened.value]) : opened
+}
+
+/** How full the memory is; a shared store is for its own monitoring to watch. */
+function showRoom({ replayEntries, replayCapacity }: Metrics, { replays }: Memory): void {
+  if (replays.size !== undefined) replayEntries.set(replays.size)
+  if (replays.capacity !== undefined) replayCapacity.set(replays.capacity)
 }
 
 const noKeysYet = deny('starting', 'no authorization server has given its keys yet')
@@ -218,7 +225,8 @@ async function firstKeys(sources: ReadonlyMap<string, LiveKeySource>): Promise<v
   limit.cancel()
 }
 
-function abandon(problem: string, { sources }: Generation): Reading<never> {
+function abandon(problem: string, { sources }: Generation, { replays }: Memory): Reading<never> {
+  replays.close()
   for (const source of sources.values()) source.close()
   return unreadable(problem)
 }

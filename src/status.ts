@@ -1,4 +1,5 @@
 import { type Generation, type Memory, monotonic, wall } from './generation.ts'
+import { causes } from './io/redis-failures.ts'
 
 /** Where in its life a service is. */
 export type Phase = 'starting' | 'ready' | 'draining'
@@ -13,13 +14,21 @@ interface Moment {
 /** Some authorization server has given keys that can be used. */
 export const hasKeys = ({ sources }: Generation): boolean => [...sources.values()].some(({ size }) => size > 0)
 
+/** Seconds a start waits for the replay store; after that the routes that need it answer for themselves. */
+const FIRST_ANSWER = 3
+
 /**
  * What keeps a service that starts from being ready, in words. Besides keys, that is the time in which proofs from
  * before the start could still be taken for new ones: clients had better be sent elsewhere than be answered 503.
  */
-export function waitingFor(generation: Generation, { settledAt }: Memory): readonly string[] {
+export function waitingFor(generation: Generation, { settledAt, startedAt, replays }: Memory): readonly string[] {
+  const unasked = replays.trouble() === 'unasked' && monotonic() < startedAt + FIRST_ANSWER
+  // Proofs are dated in whole seconds.
+  const forgetful = replays.capacity === undefined && wall() < Math.floor(replays.unknownUntil()) + 1
   return [
     ...(hasKeys(generation) ? [] : ['keys of an authorization server']),
+    ...(unasked ? ['the replay store'] : []),
+    ...(forgetful ? ['end of the time in which proofs may be older than what the replay store remembers'] : []),
     ...(monotonic() < settledAt ? ['end of the time in which proofs may be older than this process'] : []),
   ]
 }
@@ -33,10 +42,13 @@ export function describeStatus(
   const { loaded, sources } = generation
   const { profile, routes, stores } = loaded.config
   const unknownUntil = memory.replays.unknownUntil()
+  const trouble = memory.replays.trouble()
+  const clock = memory.replays.capacity === undefined ? 'the replay store forgot older ones' : 'the clock was ahead'
   const degraded = [
+    ...(trouble === undefined ? [] : [`replay store: ${trouble === 'unasked' ? 'not asked yet' : causes[trouble]}`]),
     ...[...sources].filter(([, source]) => source.size === 0).map(([name]) => `keys of ${name}`),
     ...(phase === 'ready' && unknownUntil > wall()
-      ? [`proofs dated before ${new Date(unknownUntil * 1000).toISOString()} are refused: the clock was ahead`]
+      ? [`proofs dated before ${new Date(unknownUntil * 1000).toISOString()} are refused: ${clock}`]
       : []),
   ]
   const exceptions = routes.flatMap(({ name, exceptions: made }) => made.map((exception) => `${name}: ${exception}`))

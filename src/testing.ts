@@ -6,6 +6,7 @@ import { readConfig } from './config.ts'
 import type { DenyReason } from './denial.ts'
 import type { Cache, KeySource, ReplayStore } from './ports.ts'
 import { findKeys, readKeySet } from './verify/key-set.ts'
+import { buildNonces } from './verify/nonce.ts'
 import type { CheckRequest, CheckResponse } from './wire.ts'
 
 /** One request of a client. Nothing is added to it: without token and proof it has none. */
@@ -67,6 +68,7 @@ export async function buildTrial(configuration: unknown): Promise<Trial> {
     replays: unlimitedReplays(),
     proofKeys: forgetful,
     signedTokens: forgetful,
+    nonces: buildNonces({ secrets: [{ secret: 'trial', since: 0 }], step: config.nonces.step, monotonic: () => 0 }),
   })
 
   const clock = { now: 1_800_000_000 }

@@ -1,5 +1,6 @@
 // Writes every generated part of the repository, or with --check says which are stale and exits 1.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { regionsTable } from '../bench/regions.ts'
 import { attackMap } from './attack-map.ts'
 import { conformanceMap } from './conformance-map.ts'
 import { chartAlertsText, chartDashboardText, chartSchemaText } from './helm-chart.ts'
@@ -30,6 +31,7 @@ const parts: readonly (readonly [file: string, make: () => string])[] = [
   ['README.md', () => between('README.md', 'reasons', denialTable())],
   ['README.md', () => between('README.md', 'metrics', metricsTable())],
   ['docs/lint.md', () => between('docs/lint.md', 'findings', lintTable())],
+  ['docs/regions.md', () => between('docs/regions.md', 'regions', regionsTable())],
   ['schema/envoy-fapi.schema.json', jsonSchemaText],
   ['k8s/helm/envoy-fapi/values.schema.json', chartSchemaText],
   ['k8s/helm/envoy-fapi/files/alerts.yaml', chartAlertsText],

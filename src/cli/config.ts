@@ -4,7 +4,9 @@ import type { Config, RouteConfig } from '../config.ts'
 import { certificateNotes } from '../config-certificates.ts'
 import { expandConfig } from '../config-expansion.ts'
 import { jsonSchema } from '../config-json-schema.ts'
+import { nonceNotes } from '../config-nonces.ts'
 import { looseScope } from '../config-route-checks.ts'
+import { storeNotes } from '../config-stores.ts'
 import { headerRules } from '../envoy-header-rules.ts'
 import { loadConfig } from '../io/config-file.ts'
 import type { Terminal } from './main.ts'
@@ -66,6 +68,7 @@ function showCheck(config: Config, { json }: Json): string {
       exceptions.map((one) => `route ${name} makes an exception: ${one}`),
     ),
     ...certificateNotes(config.clientCertificateFrom),
+    ...nonceNotes(config),
     ...config.routes.flatMap((route) => {
       const loose = looseScope(route)
       return loose === undefined
@@ -73,9 +76,7 @@ function showCheck(config: Config, { json }: Json): string {
         : [`route ${route.name} takes any value of ${loose}: no part of ${route.path} is compared with it`]
     }),
     ...(config.listen.insecureCheck ? ['listen.insecureCheck: whoever reaches the Check port may ask it'] : []),
-    ...(config.stores.afterRestart === 'accept'
-      ? ['stores.afterRestart accept: a proof used before a restart may pass again']
-      : []),
+    ...storeNotes(config),
   ]
   if (json) return `${JSON.stringify({ ok: true, profile: config.profile, routes, notes })}\n`
   const width = Math.max(...routes.map(({ name }) => name.length))

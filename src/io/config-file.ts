@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { type Config, readConfig } from '../config.ts'
 import { includedSchema } from '../config-schema.ts'
+import { locateStores } from '../config-stores.ts'
 import type { Problem } from '../problems.ts'
 import { isObject } from '../verify/strict-json.ts'
 import { describeIssues } from '../zod-problems.ts'
@@ -196,6 +197,7 @@ class Reading {
         }),
       },
       outbound: { ca: config.outbound.ca && locate(['outbound', 'ca'], config.outbound.ca) },
+      stores: locateStores(config.stores, locate),
       authorizationServers: config.authorizationServers.map((server, index) =>
         'file' in server.keys
           ? { ...server, keys: { file: locate(['authorizationServers', index, 'keys', 'file'], server.keys.file) } }

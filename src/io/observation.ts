@@ -3,6 +3,8 @@ import type { Config } from '../config.ts'
 import type { Metrics } from '../metrics.ts'
 import type { KeyEvent } from './keys.ts'
 import type { Log } from './log.ts'
+import { causes } from './redis-failures.ts'
+import type { StoreEvent } from './redis-replays.ts'
 
 /** Counts and logs each decision. Runs before the answer leaves. */
 export function observeDecision(metrics: Metrics, log: Log): (record: DecisionRecord) => void {
@@ -48,6 +50,31 @@ export function observeKeys(metrics: Metrics, log: Log): (event: KeyEvent) => vo
     metrics.jwksSuccess.labels(server).setToCurrentTime()
     if (event.leaked) log.event('error', 'the authorization server publishes private keys', { server })
     for (const skipped of event.skipped) log.event('warn', 'a key of the set cannot be used', { server, skipped })
+  }
+}
+
+/** Counts and logs what the shared replay store tells: one line per change, naming the cause. */
+export function observeStore(metrics: Metrics, log: Log): (event: StoreEvent) => void {
+  return (event) => {
+    switch (event.kind) {
+      case 'failed':
+        metrics.replayStoreErrors.labels(event.cause).inc()
+        return
+      case 'down':
+        metrics.dependencyUp.labels('replay').set(0)
+        log.event('error', 'replay store unavailable', { ...event.failure, problem: causes[event.failure.cause] })
+        return
+      case 'up':
+        metrics.dependencyUp.labels('replay').set(1)
+        log.event('info', 'replay store available')
+        return
+      case 'lost':
+        metrics.replayLosses.labels(event.loss).inc()
+        log.event('warn', 'replay store may have forgotten used proofs', {
+          cause: event.loss,
+          refusedUntil: new Date(event.until * 1000).toISOString(),
+        })
+    }
   }
 }
 

@@ -1,4 +1,18 @@
 import type { ReplayStore } from '../ports.ts'
+import type { Cause } from './redis-failures.ts'
+
+/** A replay store with its life. */
+export interface LiveReplays extends ReplayStore {
+  /** Proofs remembered and the most there may be; undefined when others share the store. */
+  readonly size: number | undefined
+  readonly capacity: number | undefined
+  /** Proofs dated up to then may have been used and forgotten; seconds since the epoch. */
+  readonly unknownUntil: () => number
+  /** Why the store cannot be used now; undefined when it can, `unasked` before the first answer. */
+  readonly trouble: () => Cause | 'unasked' | undefined
+  readonly close: () => void
+}
+
 import { buildDigestSet, type DigestSet } from './digest-set.ts'
 
 /** What the memory replay store needs to know. Seconds unless said otherwise. */
@@ -41,14 +55,11 @@ const MAX_STEP_BACK = 5
  * the first `maxFuture` seconds bring a 503 for clients whose clock is right, or memory of the last process would be
  * needed.
  */
-export function memoryReplays(options: ReplayOptions): ReplayStore & {
-  readonly size: number
-  readonly capacity: number
-  /** Proofs dated up to then may have been used and forgotten; seconds since the epoch. */
-  readonly unknownUntil: () => number
-} {
+export function memoryReplays(
+  options: ReplayOptions,
+): LiveReplays & { readonly size: number; readonly capacity: number } {
   const { capacity, wall, monotonic } = options
-  const quota = Math.min(capacity, Math.max(1000, Math.floor(capacity / 20)))
+  const quota = Math.min(capacity, quotaOf(capacity))
   /** By the end of their ten seconds, divided by ten. */
   let buckets = new Map<number, Bucket>()
   const horizon = buildHorizon(options)
@@ -107,8 +118,13 @@ export function memoryReplays(options: ReplayOptions): ReplayStore & {
     },
     capacity,
     unknownUntil: () => horizon.date(monotonic()),
+    trouble: () => undefined,
+    close: () => undefined,
   }
 }
+
+/** Live proofs one key may have, so that no client takes the room of the others. */
+export const quotaOf = (capacity: number): number => Math.max(1000, Math.floor(capacity / 20))
 
 function bucketFor(buckets: Map<number, Bucket>, index: number): Bucket {
   const known = buckets.get(index)

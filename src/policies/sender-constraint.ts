@@ -31,6 +31,10 @@ const options = z
           .default(['ES256', 'PS256', 'EdDSA']),
         maxAge: duration(10, 300).prefault('60s'),
         futureTolerance: duration(10, 60).prefault('10s'),
+        /** Whether proofs have to hold a nonce of ours; `optional` offers one and refuses any other. */
+        nonce: z.enum(['off', 'optional', 'required']).default('off'),
+        /** A proof with a good nonce may be dated any time ago, for clients whose clocks are slow. */
+        relaxIat: z.boolean().default(false),
         maxHeaderBytes: z.int().min(1024).max(16_384).default(4096),
         /** What a proof beside a token that is bound to a certificate alone means: it never identifies anyone. */
         proofBesideBearer: z.enum(['ignore', 'refuse']).default('ignore'),
@@ -41,6 +45,10 @@ const options = z
     path: ['both'],
     error: 'false unless methods lists dpop and mtls',
   })
+  .refine(({ dpop }) => !dpop.relaxIat || dpop.nonce !== 'off', {
+    path: ['dpop', 'relaxIat'],
+    error: 'false unless nonce is optional or required',
+  })
 
 export type SenderConstraintOptions = z.output<typeof options>
 
@@ -49,16 +57,17 @@ export const senderConstraint = policyKind({
   options,
   needs: ['token'],
   yields: ['binding'],
-  create: (settings: SenderConstraintOptions, { proofKeys, replays }: Ports): Evaluate<'token', 'binding'> => {
-    const { maxAge, futureTolerance, proofBesideBearer } = settings.dpop
+  create: (settings: SenderConstraintOptions, { proofKeys, replays, nonces }: Ports): Evaluate<'token', 'binding'> => {
+    const { maxAge, futureTolerance, relaxIat, proofBesideBearer } = settings.dpop
     const rules = { ...settings.dpop, algorithms: spellAlgorithms(settings.dpop.algorithms) }
+    const window = Math.max(maxAge + futureTolerance, relaxIat ? nonces.lifetime : 0)
     // The entry outlives the whole acceptance window, counted from our clock (DPOP-49).
-    const ttl = maxAge + futureTolerance + 5
+    const ttl = window + 5
 
     return (request, { token }) => {
       const { attributes, target, now, trace } = request
       const { certificate, headers, method } = attributes
-      const proof = { lines: headers.get('dpop'), method, target, rules, now, keys: proofKeys }
+      const proof = { lines: headers.get('dpop'), method, target, rules, now, keys: proofKeys, nonces }
       const binding = verifyBinding(token, settings, { certificate, proof }, trace)
       if (!binding.ok) return binding
       if (binding.value.proof) return spend(request, binding.value, binding.value.proof, replays, ttl)

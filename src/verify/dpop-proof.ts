@@ -1,9 +1,10 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import { deny, ok, type Result } from '../denial.ts'
-import type { ProofKeys } from '../ports.ts'
+import type { Nonces, ProofKeys } from '../ports.ts'
 import type { Trace } from '../trace.ts'
 import { type AdmittedJwk, admitJwk, importJwk, type VerificationKey } from './jwk.ts'
 import { fits, type Jws, readJws, verifySignature } from './jws.ts'
+import { type FreshnessRules, judgeFreshness } from './proof-freshness.ts'
 import { type Reading, read } from './reading.ts'
 import { type JsonObject, own } from './strict-json.ts'
 import { normalizeTarget } from './target-uri.ts'
@@ -23,6 +24,8 @@ export interface VerifiedProof {
   readonly issuedAt: number
   /** Canonical request URI the proof is for. */
   readonly target: string
+  /** The nonce its sender is to use from now on; undefined when there is none or it has the newest. */
+  readonly nextNonce: string | undefined
 }
 
 const seals = new WeakSet<object>()
@@ -31,11 +34,9 @@ export const isVerifiedProof = (value: unknown): value is VerifiedProof =>
   typeof value === 'object' && value !== null && seals.has(value)
 
 /** What a route accepts as a proof. Seconds and bytes. */
-interface ProofRules {
+interface ProofRules extends FreshnessRules {
   /** Accepted `alg` values, exactly; whoever takes `EdDSA` lists `Ed25519` too (RFC 9864). */
   readonly algorithms: readonly string[]
-  readonly maxAge: number
-  readonly futureTolerance: number
   readonly maxHeaderBytes: number
 }
 
@@ -50,6 +51,7 @@ export interface ProofInput {
   readonly rules: ProofRules
   readonly now: number
   readonly keys: ProofKeys
+  readonly nonces: Nonces
   readonly trace: Trace
 }
 
@@ -57,9 +59,9 @@ const MAX_JTI_LENGTH = 256
 /** Largest believable time, seconds: values in milliseconds stay out of the window anyway, odd numbers here. */
 const MAX_TIME = 2 ** 40
 
-/** Field → header → claims → signature → time, so that the costly step comes after every cheap one (RFC 9449 section 4.3). */
+/** Field → header → claims → signature → time and nonce, so that the costly step comes after every cheap one (RFC 9449 section 4.3). */
 export function verifyDpopProof(input: ProofInput): Result<VerifiedProof> {
-  const { rules, trace, now } = input
+  const { rules, trace } = input
   const jws = readField(input)
   if (!jws.ok) return jws
   const jwk = judgeHeader(jws.value, rules, trace)
@@ -68,14 +70,15 @@ export function verifyDpopProof(input: ProofInput): Result<VerifiedProof> {
   if (!claims.ok) return claims
   const signed = judgeSignature(jws.value, jwk.value, input)
   if (!signed.ok) return signed
-  const timely = judgeTime(jws.value.payload, claims.value.issuedAt, rules, now, trace)
-  if (!timely.ok) return timely
+  const fresh = judgeFreshness(jws.value.payload, claims.value.issuedAt, input)
+  if (!fresh.ok) return fresh
 
   const proof: Omit<VerifiedProof, typeof verified> = {
     thumbprint: jwk.value.thumbprint,
     jti: claims.value.jti,
     issuedAt: claims.value.issuedAt,
     target: input.target,
+    nextNonce: fresh.value,
   }
   seals.add(Object.freeze(proof))
   // The seal: everything above has held.
@@ -120,6 +123,8 @@ function judgeClaims(claims: JsonObject, input: ProofInput): Result<Pick<Verifie
   for (const name of ['exp', 'nbf'])
     if (Object.hasOwn(claims, name) && !isTime(claims[name]))
       return deny('proof_claims_invalid', `${name} is not a time`)
+  if (Object.hasOwn(claims, 'nonce') && typeof claims.nonce !== 'string')
+    return deny('proof_claims_invalid', 'nonce is not a string')
 
   if (!trace.holds('proof htm', 'RFC 9449 section 4.3 (8)', htm === input.method, htm, input.method))
     return deny('proof_method_mismatch', 'htm is not the request method')
@@ -161,21 +166,6 @@ function judgeSignature(jws: Jws, jwk: AdmittedJwk, { keys, trace }: ProofInput)
   if (!trace.holds('proof signature', 'RFC 9449 section 4.3 (6)', verifySignature(jws, key.value)))
     return deny('proof_signature_invalid', 'the signature does not verify with the key in the proof')
   if (!known) keys.set(thumbprint, key.value.key)
-  return ok(undefined)
-}
-
-function judgeTime(claims: JsonObject, iat: number, rules: ProofRules, now: number, trace: Trace): Result<undefined> {
-  const [exp, nbf] = [own(claims, 'exp'), own(claims, 'nbf')]
-  const age = now - iat
-  const timely = age <= rules.maxAge && age >= -rules.futureTolerance
-  const window = [now - rules.maxAge, now + rules.futureTolerance]
-  if (!trace.holds('proof iat', 'RFC 9449 section 4.3 (11)', timely, iat, window))
-    return deny('proof_expired', age > 0 ? `iat is ${Math.ceil(age)} s ago` : `iat is ${Math.ceil(-age)} s ahead`)
-  if (!trace.holds('proof exp', 'RFC 7519 section 4.1.4', exp === undefined || now < Number(exp), exp))
-    return deny('proof_expired', 'exp has passed')
-  const begun = nbf === undefined || now >= Number(nbf) - rules.futureTolerance
-  if (!trace.holds('proof nbf', 'RFC 7519 section 4.1.5', begun, nbf))
-    return deny('proof_expired', 'nbf is in the future')
   return ok(undefined)
 }
 

@@ -110,7 +110,8 @@ describe('ERR-01 … ERR-07 the challenges of real denials', () => {
 })
 
 test('ERR-04 status by error', () => {
-  const table = { invalid_token: 401, invalid_dpop_proof: 401, insufficient_scope: 403, temporarily_unavailable: 503 }
+  const proofs = { invalid_dpop_proof: 401, use_dpop_nonce: 401 }
+  const table = { invalid_token: 401, ...proofs, insufficient_scope: 403, temporarily_unavailable: 503 }
   for (const [reason, { error, status }] of Object.entries(answers))
     if (error in table) expect([reason, status]).toEqual([reason, table[error as keyof typeof table]])
 })

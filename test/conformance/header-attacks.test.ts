@@ -226,7 +226,8 @@ describe('att-envoy-10, att-header-04 a claim goes out byte for byte or not at a
 describe('att-envoy-06, att-header-07 every denial is complete and is not stored', () => {
   const good = goodRequest()
   test.each(Object.keys(answers) as readonly DenyReason[])('%s', async (name) => {
-    const { ask } = buildTestCheck({ pipelines: { accounts: [custom(() => deny(name, 'why'))] } })
+    const nonce = answers[name].error === 'use_dpop_nonce' ? { nonce: 'n-1' } : {}
+    const { ask } = buildTestCheck({ pipelines: { accounts: [custom(() => deny(name, 'why', nonce))] } })
     const response = overTheWire(await ask(good))
     expect([verdict(response), flaws(response)]).toEqual([name, []])
     expect(response.status.code).not.toBe(0)

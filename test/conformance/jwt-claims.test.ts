@@ -5,6 +5,7 @@ import { buildPolicy } from '../../src/policies/registry.ts'
 import { senderConstraint } from '../../src/policies/sender-constraint.ts'
 import type { Ports } from '../../src/policy.ts'
 import { told, verdict } from '../support/answers.ts'
+import { nonceMaker } from '../support/nonces.ts'
 import { keyMemory, PROOF_TIME } from '../support/proofs.ts'
 import {
   buildTestCheck,
@@ -203,6 +204,7 @@ describe('RFC 8725 section 3.8 issuers are kept apart (JWT-34)', () => {
       servers: new Map(servers.map((server) => [server.name, server])),
       replays: testReplays(clock),
       proofKeys: keyMemory(),
+      nonces: nonceMaker(),
       signedTokens: memory(),
     }
     const setting = { route: 'accounts', exceptions: new Set<string>() }

@@ -42,7 +42,8 @@ const readable = (bytes: Uint8Array, texts: readonly string[]): boolean =>
 test('whatever is denied, however the client asked, the answer is a complete denial', () => {
   fc.assert(
     fc.property(reason, anyText, more, occasion, (why, detail, extra, asked) => {
-      const response = encode(deny(why, detail, extra), asked)
+      const nonce = answers[why].error === 'use_dpop_nonce' ? { nonce: '!#-[]-~' } : {}
+      const response = encode(deny(why, detail, { ...extra, ...nonce }), asked)
       const received = overTheWire(response)
       expect(received.status.code).toBeGreaterThan(0)
       expect(flaws(received)).toEqual([])

@@ -83,6 +83,9 @@ function denyFlaws({ status, deniedResponse }: Deny, reason = ''): readonly stri
   if (one('cache-control') !== 'no-store') found.push('cache-control')
   if (one('content-type') !== 'application/json') found.push('content-type')
   if (code === 401 && linesOf(deniedResponse.headers, 'www-authenticate').length === 0) found.push('no challenge')
+  const nonces = linesOf(deniedResponse.headers, 'dpop-nonce')
+  const { error } = JSON.parse(deniedResponse.body || '{}') as { readonly error?: unknown }
+  if (nonces.length !== (error === 'use_dpop_nonce' ? 1 : 0)) found.push('dpop-nonce')
   if (code === 503 && one('retry-after') === undefined) found.push('retry-after')
   if (!Object.hasOwn(answers, reason)) found.push('reason')
   if (deniedResponse.body !== '' && typeof JSON.parse(deniedResponse.body).error !== 'string') found.push('body')

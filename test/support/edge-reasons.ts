@@ -49,6 +49,10 @@ const badToken = (reason: DenyReason, ask: Make, more: Partial<Refusal> = {}): R
   ...{ reason, status: 401, error: 'invalid_token', challenge: 'dpop', ...more },
   ask,
 })
+const withoutNonce = (reason: DenyReason, claims: object): ReasonRow => ({
+  ...{ reason, status: 401, error: 'use_dpop_nonce', challenge: 'dpop' },
+  ask: ({ good }) => good({ path: '/nonce', proof: { claims: { ...claims } } }),
+})
 const badProof = (reason: DenyReason, ask: Make): ReasonRow => ({
   ...{ reason, status: 401, error: 'invalid_dpop_proof', challenge: 'dpop' },
   ask,
@@ -196,6 +200,8 @@ const proofs: readonly ReasonRow[] = [
     if (status !== 200) throw new Error(`the first use of the proof was answered ${status}`)
     return asking
   }),
+  withoutNonce('nonce_missing', {}),
+  withoutNonce('nonce_refused', { nonce: 'a-nonce-of-the-authorization-server' }),
   malformed('proof_beside_bearer', 'bearer', (edge) =>
     certified(edge, 'Bearer', { path: '/strict-proof', headers: { dpop: forgeProof(edge.key) } }),
   ),

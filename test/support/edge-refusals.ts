@@ -11,6 +11,8 @@ export function expectRefusal(told: Told, refusal: Refusal): void {
   expect(told.body).toBe(JSON.stringify({ error, error_description: answers[reason].description }))
   expect(lines(told, 'content-type')).toEqual(['application/json'])
   expect(lines(told, 'cache-control')).toEqual(['no-store'])
+  const nonces = lines(told, 'dpop-nonce').map((nonce) => /^[A-Za-z0-9_-]{43}$/.test(nonce))
+  expect(nonces).toEqual(error === 'use_dpop_nonce' ? [true] : [])
   expect(lines(told, 'retry-after')).toEqual(retryAfter === undefined ? [] : [retryAfter])
   expect(lines(told, 'allow')).toEqual(allow === undefined ? [] : [allow])
   // Written by the service alone; nothing of it is for clients.

@@ -40,6 +40,7 @@ export const edgeDocument = {
     { name: 'public', path: '/public/**', methods: ['GET', 'HEAD', 'POST'], open: true },
     { name: 'dpop-only', path: '/dpop-only', senderConstraint: { methods: ['dpop'] } },
     { name: 'both', path: '/both', senderConstraint: { both: true } },
+    { name: 'nonce', path: '/nonce', senderConstraint: { dpop: { nonce: 'required' } } },
     { name: 'strict-id', path: '/strict-id', fapiHeaders: { interactionId: 'reject' } },
     { name: 'strict-proof', path: '/strict-proof', senderConstraint: { dpop: { proofBesideBearer: 'refuse' } } },
     { name: 'accounts', path: '/accounts/**', methods: ['GET', 'HEAD'], scopes: ['accounts'] },

@@ -25,7 +25,7 @@ export async function startEdge(more = ''): Promise<EdgeSetting> {
   const remove = (): void => rmSync(directory, { recursive: true, force: true })
   const config = join(directory, 'envoy-fapi.yaml')
   // Nothing was used before these services started, so nobody has to wait until that is certain.
-  const text = `${readFileSync(shipped, 'utf8')}\nstores: { afterRestart: accept }\n${more}`
+  const text = `${readFileSync(shipped, 'utf8').replace(/^stores: .*$/m, 'stores: { afterRestart: accept }')}\n${more}`
   writeFileSync(config, text)
   try {
     const setting = await startSetting({

@@ -4,10 +4,11 @@ import type { Result } from '../../src/denial.ts'
 import { memoryReplays } from '../../src/io/replays.ts'
 import { senderConstraint } from '../../src/policies/sender-constraint.ts'
 import type { Ports, RoutedRequest } from '../../src/policy.ts'
-import type { Claim, ReplayKey, ReplayStore } from '../../src/ports.ts'
+import type { Claim, Nonces, ReplayKey, ReplayStore } from '../../src/ports.ts'
 import { Trace } from '../../src/trace.ts'
 import { acceptAccessToken, type VerifiedToken } from '../../src/verify/access-token.ts'
 import type { VerifiedBinding } from '../../src/verify/binding.ts'
+import { nonceMaker } from './nonces.ts'
 import { keyMemory, PROOF_TIME, TARGET, TOKEN } from './proofs.ts'
 
 /** A genuine VerifiedToken with the given confirmation; undefined leaves `cnf` out. */
@@ -92,6 +93,7 @@ export interface Attempt {
   /** Options of the policy as an operator writes them. */
   readonly options?: unknown
   readonly replays?: ReplayStore
+  readonly nonces?: Nonces
 }
 
 export function routedRequest(proof: Attempt['proof'], attributes: Partial<Attributes> = {}): RoutedRequest {
@@ -123,15 +125,20 @@ export function routedRequest(proof: Attempt['proof'], attributes: Partial<Attri
 
 /** The senderConstraint policy on an attempt. */
 export function constrain(attempt: Attempt): ReturnType<ReturnType<typeof buildConstraint>> {
-  const { token, proof, attributes, request, options, replays } = attempt
-  return buildConstraint(options, replays)({ ...routedRequest(proof, attributes), ...request }, { token })
+  const { token, proof, attributes, request, options, replays, nonces } = attempt
+  return buildConstraint(options, replays, nonces)({ ...routedRequest(proof, attributes), ...request }, { token })
 }
 
-export function buildConstraint(options: unknown = {}, replays: ReplayStore = freshReplays()) {
+export function buildConstraint(
+  options: unknown = {},
+  replays: ReplayStore = freshReplays(),
+  nonces: Nonces = nonceMaker(),
+) {
   const ports: Ports = {
     servers: new Map(),
     replays,
     proofKeys: keyMemory(),
+    nonces,
     signedTokens: { get: () => undefined, set: () => {} },
   }
   return senderConstraint.create(senderConstraint.options.parse(options), ports, {

@@ -3,6 +3,7 @@ import { CompactSign, calculateJwkThumbprint, type JWK } from 'jose'
 import type { ProofKeys } from '../../src/ports.ts'
 import { Trace } from '../../src/trace.ts'
 import type { ProofInput } from '../../src/verify/dpop-proof.ts'
+import { nonceMaker } from './nonces.ts'
 
 /** The one moment every proof is made and judged in, seconds since the epoch. */
 export const PROOF_TIME = 1_800_000_000
@@ -99,6 +100,8 @@ export const proofRules = {
   maxAge: 60,
   futureTolerance: 10,
   maxHeaderBytes: 4096,
+  nonce: 'off',
+  relaxIat: false,
 } as const
 
 /** A GET of TARGET with TOKEN at PROOF_TIME. */
@@ -113,6 +116,7 @@ export const proofInput = (
   rules: proofRules,
   now: PROOF_TIME,
   keys: keyMemory(),
+  nonces: nonceMaker(),
   trace: new Trace(),
   ...more,
 })

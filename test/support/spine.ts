@@ -6,10 +6,11 @@ import { ok, type Result } from '../../src/denial.ts'
 import { memoryReplays } from '../../src/io/replays.ts'
 import { buildPipeline, type Pipeline } from '../../src/pipeline.ts'
 import type { Policy, Ports } from '../../src/policy.ts'
-import type { Cache, KeySource, ReplayStore } from '../../src/ports.ts'
+import type { Cache, KeySource, Nonces, ReplayStore } from '../../src/ports.ts'
 import type { Match } from '../../src/routes.ts'
 import { findKeys, readKeySet } from '../../src/verify/key-set.ts'
 import type { Call, CheckRequest, CheckResponse } from '../../src/wire.ts'
+import { nonceMaker } from './nonces.ts'
 import { certificateThumbprint } from './possession.ts'
 import {
   athOf,
@@ -69,6 +70,7 @@ export interface SpineOptions {
   readonly document?: object
   readonly keys?: KeySource
   readonly replays?: ReplayStore
+  readonly nonces?: Nonces
   /** Policies that run instead of those of the route of that name. */
   readonly pipelines?: Readonly<Record<string, readonly Policy[]>>
   readonly surroundings?: Partial<Surroundings>
@@ -88,6 +90,7 @@ export function buildTestCheck(options: SpineOptions = {}) {
     ),
     replays: options.replays ?? testReplays(clock),
     proofKeys: keyMemory(),
+    nonces: options.nonces ?? nonceMaker(),
     signedTokens: memory(),
   }
   const built = buildRules(reading.config, 'hash', ports)

@@ -6,6 +6,7 @@ import type { VerifiedToken } from '../../src/verify/access-token.ts'
 import { admitJwk, importJwk, type VerificationKey } from '../../src/verify/jwk.ts'
 import type { Jws } from '../../src/verify/jws.ts'
 import { verdict } from './answers.ts'
+import { nonceMaker } from './nonces.ts'
 import { freshReplays, routedRequest } from './possession.ts'
 import { type Algorithm, buildClientKey, type ClientKey, keyMemory, PROOF_TIME } from './proofs.ts'
 import {
@@ -99,6 +100,7 @@ export function buildCourt({ servers = [authorizationServer()], options = {}, ex
     servers: new Map(servers.map((server) => [server.name, server])),
     replays: freshReplays(),
     proofKeys: keyMemory(),
+    nonces: nonceMaker(),
     signedTokens: more.signedTokens ?? memory(),
   }
   const evaluate = accessToken.create(accessToken.options.parse(options), ports, {

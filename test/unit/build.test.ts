@@ -3,6 +3,7 @@ import { buildRules } from '../../src/build.ts'
 import { readConfig } from '../../src/config.ts'
 import type { Meter } from '../../src/ports.ts'
 import { smallest } from '../support/config-files.ts'
+import { nonceMaker } from '../support/nonces.ts'
 import { freshReplays, routedRequest } from '../support/possession.ts'
 import { keyMemory } from '../support/proofs.ts'
 import { keySource, memory } from '../support/spine.ts'
@@ -19,6 +20,7 @@ function rulesOf(difference: object = {}, servers = ['as.bank.example'], meter?:
     ),
     replays: freshReplays(),
     proofKeys: keyMemory(),
+    nonces: nonceMaker(),
     signedTokens: memory(),
     ...(meter && { meter }),
   })

@@ -22,6 +22,7 @@ describe.each(table)('%s', (_, { status, error, description, challenge, retryAft
       invalid_request: [400, 405, 413, 431],
       invalid_token: [401],
       invalid_dpop_proof: [401],
+      use_dpop_nonce: [401],
       insufficient_scope: [403],
       access_denied: [403],
       too_many_requests: [429],
@@ -39,9 +40,8 @@ describe.each(table)('%s', (_, { status, error, description, challenge, retryAft
 test('ERR-06 a bad proof is told in the DPoP challenge, ambiguous credentials in all of them', () => {
   const reasons = (challenge: Answer['challenge']) =>
     table.filter(([, answer]) => answer.challenge === challenge).map(([reason]) => reason)
-  expect(table.filter(([, { error }]) => error === 'invalid_dpop_proof').map(([reason]) => reason)).toEqual(
-    reasons('dpop'),
-  )
+  const ofProofs = ['invalid_dpop_proof', 'use_dpop_nonce']
+  expect(table.filter(([, { error }]) => ofProofs.includes(error)).map(([reason]) => reason)).toEqual(reasons('dpop'))
   expect(reasons('every')).toEqual(['credentials_repeated'])
   expect(reasons('bare')).toEqual(['credentials_missing'])
 })

@@ -29,6 +29,7 @@ describe('metrics', () => {
       'server',
       'result',
       'claim',
+      'cause',
       'name',
       'exception',
       'version',

@@ -57,6 +57,11 @@ describe('a denial of a custom policy', () => {
       deny('scope_insufficient', 'why', { scope: ['a', 'b:c'], allow: ['GET'], retryAfter: 7 }),
     )
   })
+  test('keeps the nonce it asks for', async () => {
+    expect(await denying({ reason: 'nonce_refused', nonce: 'n-1' })).toEqual(
+      deny('nonce_refused', 'why', { nonce: 'n-1' }),
+    )
+  })
   test.each([
     ['CRLF in scope', { scope: ['a\r\nset-cookie: x'] }],
     ['a quote in scope', { scope: ['a", error="x'] }],
@@ -75,6 +80,13 @@ describe('a denial of a custom policy', () => {
     ['CRLF in allow', { allow: ['GET\r\nx: y'] }],
     ['a list in one method', { allow: ['GET, POST'] }],
     ['an object as allow', { allow: { length: 1, 0: 'GET' } }],
+    ['CRLF in a nonce', { reason: 'nonce_missing', nonce: 'a\r\nset-cookie: x' }],
+    ['a quote in a nonce', { reason: 'nonce_missing', nonce: 'a"b' }],
+    ['an empty nonce', { reason: 'nonce_refused', nonce: '' }],
+    ['a number as nonce', { reason: 'nonce_refused', nonce: 7 }],
+    ['a huge nonce', { reason: 'nonce_refused', nonce: 'n'.repeat(257) }],
+    ['a question for a nonce without one', { reason: 'nonce_missing' }],
+    ['a nonce with another denial', { nonce: 'n-1' }],
   ])('%s is a fault of the policy', async (_, more) => {
     expect(await denying(more)).toMatchObject({ ok: false, reason: 'internal_error' })
   })

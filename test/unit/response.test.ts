@@ -9,6 +9,7 @@ import { evidence } from '../support/modules.ts'
 import { overTheWire, recordedAnswers, wireBytes } from '../support/recordings.ts'
 
 const INTERACTION = '6ba7b810-9dad-11d1-80b4-00c04fd430c8'
+const NONCE = 'eyJ7S_zG.eyJH0-Z.HX4w-7v'
 const occasion: Occasion = {
   interactionId: INTERACTION,
   headers: new Map([['authorization', ['DPoP abc']]]),
@@ -21,6 +22,7 @@ const reasons = Object.keys(answers) as DenyReason[]
 const denialFor = (reason: DenyReason): Denial =>
   deny(reason, 'secret detail', {
     ...(reason === 'scope_insufficient' && { scope: ['accounts', 'payments'] }),
+    ...(answers[reason].error === 'use_dpop_nonce' && { nonce: NONCE }),
     ...(reason === 'method_not_allowed' && { allow: ['GET', 'HEAD'] }),
   })
 const refuse = (reason: DenyReason, more: Partial<Occasion> = {}): CheckResponse =>
@@ -37,6 +39,7 @@ const statusOf: Readonly<Record<string, readonly number[]>> = {
   invalid_request: [400, 405, 413, 431],
   invalid_token: [401],
   invalid_dpop_proof: [401],
+  use_dpop_nonce: [401],
   insufficient_scope: [403],
   access_denied: [403],
   too_many_requests: [429],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { fapiHeaders } from '../../../src/policies/fapi-headers.ts'
+import { nonceMaker } from '../../support/nonces.ts'
 import { freshReplays, routedRequest } from '../../support/possession.ts'
 import { keyMemory } from '../../support/proofs.ts'
 import { memory } from '../../support/spine.ts'
@@ -7,7 +8,13 @@ import { memory } from '../../support/spine.ts'
 const UUID = '6ba7b810-9dad-11d1-80b4-00c04fd430c8'
 
 function judge(options: unknown, lines: readonly string[] | undefined) {
-  const ports = { servers: new Map(), replays: freshReplays(), proofKeys: keyMemory(), signedTokens: memory() }
+  const ports = {
+    servers: new Map(),
+    replays: freshReplays(),
+    proofKeys: keyMemory(),
+    nonces: nonceMaker(),
+    signedTokens: memory(),
+  }
   const setting = { route: 'accounts', exceptions: new Set<string>() }
   const evaluate = fapiHeaders.create(fapiHeaders.options.parse(options), ports, setting)
   const headers = new Map(lines && [['x-fapi-interaction-id', lines]])

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { scopes } from '../../../src/policies/scopes.ts'
 import { Trace } from '../../../src/trace.ts'
 import { evidence } from '../../support/modules.ts'
+import { nonceMaker } from '../../support/nonces.ts'
 import { freshReplays, routedRequest } from '../../support/possession.ts'
 import { keyMemory } from '../../support/proofs.ts'
 import { memory } from '../../support/spine.ts'
@@ -13,7 +14,13 @@ interface Attempt {
 }
 
 function judge(options: unknown, { scope, method = 'GET', parameters = [] }: Attempt) {
-  const ports = { servers: new Map(), replays: freshReplays(), proofKeys: keyMemory(), signedTokens: memory() }
+  const ports = {
+    servers: new Map(),
+    replays: freshReplays(),
+    proofKeys: keyMemory(),
+    nonces: nonceMaker(),
+    signedTokens: memory(),
+  }
   const setting = { route: 'accounts', exceptions: new Set<string>() }
   const evaluate = scopes.create(scopes.options.parse(options), ports, setting)
   const request = { ...routedRequest(undefined, { method }), parameters: new Map(parameters), trace: new Trace() }
