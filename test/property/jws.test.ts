@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { compactVerify, decodeJwt, decodeProtectedHeader } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { readJws, verifySignature } from '../../src/verify/jws.ts'
+import { unescaped } from '../support/json-values.ts'
 import { buildClientKey } from '../support/proofs.ts'
 import { base64url, imported, pss, signatureOf, signers } from '../support/tokens.ts'
 
@@ -24,7 +25,7 @@ const segment = fc.oneof(headerSegment, encoded, fc.string(), fc.base64String(),
 const compact = fc.oneof(
   fc.tuple(
     headerSegment,
-    fc.dictionary(fc.string(), fc.jsonValue()).map((claims) => base64url(JSON.stringify(claims))),
+    unescaped(fc.dictionary(fc.string(), fc.jsonValue())).map((claims) => base64url(JSON.stringify(claims))),
     encoded,
   ),
   fc.array(segment, { maxLength: 6 }),
@@ -97,7 +98,7 @@ describe('our verifier and jose agree', () => {
       const verdicts = new Set<boolean>()
       await fc.assert(
         fc.asyncProperty(
-          fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 1 })),
+          unescaped(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 1 }))),
           fc.constantFrom<Maker>('key', 'key', 'key', 'stranger', 'der', 'pkcs1', 'salt'),
           fc.constantFrom(...Object.entries(changes)),
           fc.nat(100_000),
