@@ -24,6 +24,7 @@ RUN npm ci --omit=dev --omit=optional
 
 FROM ${BASE_IMAGE}
 LABEL org.opencontainers.image.title="envoy-fapi" \
+      org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.description="Makes Envoy, Istio and Envoy Gateway enforce FAPI 2.0" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=compiled /usr/local/bin/node /usr/local/bin/node

@@ -8,10 +8,10 @@ export PATH := $(NODE_DIR):$(CURDIR)/node_modules/.bin:$(PATH)
 ARGS ?=
 NEED_REDIS := command -v redis-server >/dev/null || { echo "Installing redis-server (Debian package): tests run replicas that share used proofs in it."; apt-get update -qq && apt-get install -y -qq redis-server; }
 
-.PHONY: help demo envoy test check lint e2e bench mutants fuzz package sbom clean
+.PHONY: help demo envoy test check lint e2e bench mutants fuzz package sbom render-deploy verify-deploy clean
 
 help: ## list what one can do
-	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
 
 node_modules/.installed: package-lock.json package.json .npmrc
 	@echo >&2 "Installing the packages of package-lock.json with npm ci (Node 24 and all tools, about 420 MB on disk, under a minute)."
@@ -31,11 +31,13 @@ test: node_modules/.installed ## all tests: unit, conformance, property, fault, 
 envoy: node_modules/.installed ## print where Envoy 1.40.0 is; fetched when there is none
 	@node tools/envoy.ts
 
-lint: node_modules/.installed ## types, formatting, lint, dead code, generated files
+lint: node_modules/.installed ## types, formatting, lint, dead code, generated files, what the package exports
 	@tsc
 	@biome ci --error-on-warnings .
 	@knip
 	@node tools/generated.ts --check
+	@npm run --silent build
+	@publint run --strict --pack npm
 
 check: lint ## lint and the fast tests
 	@$(NEED_REDIS)
@@ -68,6 +70,10 @@ sbom: ## list what runs in production as CycloneDX JSON in dist/
 
 render-deploy: node_modules/.installed ## render k8s/ with kustomize and Helm into test/fixtures/kubernetes
 	@tools/render-deploy.sh test/fixtures/kubernetes
+
+verify-deploy: node_modules/.installed ## check k8s/ with the platforms' own tools; half an hour and 13 GB at first, then two minutes
+	@node tools/envoy.ts
+	@tools/verify-deploy.sh $(ARGS)
 
 clean: ## remove what was installed and cached here
 	rm -rf node_modules .cache coverage dist

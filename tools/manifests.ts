@@ -1,5 +1,5 @@
 // `sources` prints what the rendered manifests were made of; `same DIRECTORY DIRECTORY` says which of them differ, and
-// exits 1 when any does. How a renderer lays out its YAML does not count.
+// exits 1 when any does. How a renderer lays out its YAML does not count. `pods FILE…` prints a pod for each Deployment.
 import { createHash } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -9,12 +9,14 @@ import { parseAllDocuments } from 'yaml'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** One hash over every file below k8s/ that has a part in what is rendered. A schema only refuses. */
-export function hashSources(): string {
+const rendered = 'k8s/{base,helm,monitoring,overlays}/**/*.{yaml,tpl,json}'
+
+/** One hash over every file that has a part in what is made of k8s/. A schema only refuses. */
+export function hashSources(patterns: string | readonly string[] = rendered): string {
   const hash = createHash('sha256')
-  const names = globSync('k8s/**/*.{yaml,tpl,json}', { cwd: root }).map((name) => relative(root, join(root, name)))
+  const names = globSync(patterns, { cwd: root }).map((name) => relative(root, join(root, name)))
   for (const name of names.sort())
-    if (!name.endsWith('values.schema.json') && name !== 'k8s/sidecar.yaml')
+    if (!name.endsWith('values.schema.json'))
       hash
         .update(name)
         .update('\0')
@@ -45,9 +47,28 @@ const nameOf = (value: unknown): string => {
 }
 const byName = (one: unknown, other: unknown): number => nameOf(one).localeCompare(nameOf(other))
 
+interface Deployment {
+  readonly kind: string
+  readonly metadata: { readonly namespace?: string }
+  readonly spec: { readonly template: { readonly metadata: object; readonly spec: object } }
+}
+
+/** The pods that Deployments would start, a line each, in a list for kubectl. */
+function podsOf(files: readonly string[]): string {
+  const objects = files.flatMap((file) => readManifests(readFileSync(file, 'utf8'))) as readonly Deployment[]
+  const pods = objects
+    .filter(({ kind }) => kind === 'Deployment')
+    .map(({ metadata: { namespace }, spec: { template } }, index) => {
+      const metadata = { ...template.metadata, name: `pod-${index}`, namespace }
+      return JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata, spec: template.spec })
+    })
+  return `{"apiVersion":"v1","kind":"List","items":[\n${pods.join(',\n')}\n]}`
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [, , command, one, other] = process.argv
   if (command === 'sources') process.stdout.write(`${hashSources()}\n`)
+  else if (command === 'pods') process.stdout.write(`${podsOf(process.argv.slice(3))}\n`)
   else if (command === 'same' && one !== undefined && other !== undefined) {
     const [made, kept] = [contents(one), contents(other)]
     for (const name of new Set([...made.keys(), ...kept.keys()]))
@@ -56,7 +77,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
         process.exitCode = 1
       }
   } else {
-    process.stderr.write('usage: node tools/manifests.ts sources | same DIRECTORY DIRECTORY\n')
+    process.stderr.write('usage: node tools/manifests.ts sources | same DIRECTORY DIRECTORY | pods FILE…\n')
     process.exitCode = 2
   }
 }

@@ -24,7 +24,19 @@ interface Report {
 }
 
 /** What the tests read; everything else can stay where it is. */
-const parts = ['bin', 'demo', 'docs', 'envoy', 'proto', 'schema', 'src', 'test', 'tools', 'package.json'] as const
+const parts = [
+  'bin',
+  'demo',
+  'docs',
+  'envoy',
+  'k8s',
+  'proto',
+  'schema',
+  'src',
+  'test',
+  'tools',
+  'package.json',
+] as const
 const settings = ['README.md', 'package-lock.json', 'tsconfig.json', 'vitest.config.ts'] as const
 
 /** A copy of the tree to break, so that an interrupted run leaves the tree itself as it was. */

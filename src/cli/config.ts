@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { stringify } from 'yaml'
 import type { Config, RouteConfig } from '../config.ts'
 import { certificateNotes } from '../config-certificates.ts'
@@ -9,11 +9,14 @@ import { looseScope } from '../config-route-checks.ts'
 import { storeNotes } from '../config-stores.ts'
 import { headerRules } from '../envoy-header-rules.ts'
 import { loadConfig } from '../io/config-file.ts'
+import { checkPlatform, type Platform, platformNotes, platforms } from '../platform.ts'
 import type { Terminal } from './main.ts'
 import { spellProblems } from './problems.ts'
 
 interface Json {
   readonly json?: boolean
+  /** Only of `check`. */
+  readonly platform?: Platform
 }
 
 /** `config check | expand | schema | headers`. */
@@ -22,15 +25,16 @@ export function registerConfig(program: Command, terminal: Terminal): void {
     .command('config')
     .description('check, expand and describe configurations')
     .addHelpText('after', '\nExample:\n  envoy-fapi config check envoy-fapi.yaml')
-  const onFile = (name: string, description: string, show: (config: Config, options: Json) => string): void => {
+  const onFile = (name: string, description: string, show: (config: Config, options: Json) => string): Command =>
     config
       .command(`${name} <file>`)
       .description(description)
       .option('--json', 'machine-readable output')
       .addHelpText('after', `\nExample:\n  envoy-fapi config ${name} envoy-fapi.yaml`)
       .action((file: string, options: Json) => withConfig(file, options, terminal, show))
-  }
   onFile('check', 'list every problem, or what each route demands', showCheck)
+    .addOption(new Option('--platform <name>', 'refuse what cannot work there').choices(platforms))
+    .addHelpText('after', '  envoy-fapi config check --platform envoy-gateway envoy-fapi.yaml')
   onFile('expand', 'print what defaults and pipelines expand to', showExpanded)
   onFile('headers', "print the Envoy settings for this configuration's identity headers", showHeaders)
   config
@@ -47,7 +51,8 @@ function withConfig(
   terminal: Terminal,
   show: (config: Config, options: Json) => string,
 ): void {
-  const loaded = loadConfig(file, terminal.environment)
+  const { platform } = options
+  const loaded = loadConfig(file, terminal.environment, (config) => (platform ? checkPlatform(config, platform) : []))
   if (loaded.ok) {
     terminal.out(show(loaded.config, options))
     return
@@ -57,7 +62,7 @@ function withConfig(
   terminal.exit(2)
 }
 
-function showCheck(config: Config, { json }: Json): string {
+function showCheck(config: Config, { json, platform }: Json): string {
   const routes = config.routes.map(summarize)
   const notes = [
     ...(config.profile === 'compat' ? ['profile compat: this is not FAPI 2.0'] : []),
@@ -77,6 +82,7 @@ function showCheck(config: Config, { json }: Json): string {
     }),
     ...(config.listen.insecureCheck ? ['listen.insecureCheck: whoever reaches the Check port may ask it'] : []),
     ...storeNotes(config),
+    ...(platform ? platformNotes(platform) : []),
   ]
   if (json) return `${JSON.stringify({ ok: true, profile: config.profile, routes, notes })}\n`
   const width = Math.max(...routes.map(({ name }) => name.length))

@@ -1,6 +1,8 @@
 import { Command } from 'commander'
 import { productVersion } from '../io/http.ts'
 import { registerConfig } from './config.ts'
+import { registerDoctor } from './doctor.ts'
+import { registerInit } from './init.ts'
 import { registerLint } from './lint.ts'
 import { registerMint } from './mint.ts'
 import { registerServe } from './serve.ts'
@@ -9,6 +11,8 @@ import { registerServe } from './serve.ts'
 export interface Terminal {
   readonly out: (text: string) => void
   readonly err: (text: string) => void
+  /** Asks whoever sits there; undefined when they leave. Absent when nobody does. */
+  readonly ask?: (question: string) => Promise<string | undefined>
   /** Bytes given to `out` that nobody has taken yet. */
   readonly backlog: () => number
   readonly environment: NodeJS.ProcessEnv
@@ -22,12 +26,17 @@ function buildProgram(terminal: Terminal): Command {
     .description('External authorization service that makes Envoy enforce FAPI 2.0')
     .version(productVersion())
     .showSuggestionAfterError()
-    .addHelpText('after', '\nExample:\n  envoy-fapi serve --config envoy-fapi.yaml')
+    .addHelpText(
+      'after',
+      '\nExample:\n  envoy-fapi init --dev --origin https://api.bank.example --issuer https://as.bank.example\n  envoy-fapi serve --config envoy-fapi.yaml',
+    )
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .exitOverride()
+  registerInit(program, terminal)
   registerServe(program, terminal)
   registerConfig(program, terminal)
   registerLint(program, terminal)
+  registerDoctor(program, terminal)
   registerMint(program, terminal)
   return program
 }

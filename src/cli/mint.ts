@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { shellWord } from '../shell-word.ts'
 import { demoRequest } from './demo-state.ts'
 import { makeMissingKeys, readCertificate, readKey, refuseUsage } from './key-files.ts'
 import type { Terminal } from './main.ts'
@@ -161,7 +162,7 @@ function spellCurl(
   if (connect !== undefined) words.push('--connect-to', `::${connect}`)
   if (data !== undefined) words.push('--header', 'Content-Type: application/json', '--data-raw', data)
   words.push('--header', `Authorization: DPoP ${token}`, '--header', `DPoP: ${proof}`, '--url', url)
-  return words.map(quote).join(' ')
+  return words.map(shellWord).join(' ')
 }
 
 /** A request as `mint curl` needs it. */
@@ -185,6 +186,3 @@ function ownRequest(
   const key = readKey(file, terminal)
   return key && { url, token, key, cacert, connect }
 }
-
-/** One word of a POSIX shell command, whatever it holds. */
-const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)

@@ -30,10 +30,13 @@ export type LoadedConfig =
     }
   | { readonly ok: false; readonly problems: readonly PlacedProblem[]; readonly files: readonly string[] }
 
+/** What else may be wrong with a configuration that can be read. */
+export type Judge = (config: Config) => readonly Problem[]
+
 /** Reads a configuration file, everything it includes and names, and lists every problem with file, line and column. */
-export function loadConfig(file: string, environment: NodeJS.ProcessEnv): LoadedConfig {
+export function loadConfig(file: string, environment: NodeJS.ProcessEnv, judge: Judge = () => []): LoadedConfig {
   const reading = new Reading(resolve(file), environment)
-  return reading.load()
+  return reading.load(judge)
 }
 
 /** Absolute paths of the files a pattern of `include` names, sorted. */
@@ -67,7 +70,7 @@ class Reading {
     this.#environment = environment
   }
 
-  load(): LoadedConfig {
+  load(judge: Judge): LoadedConfig {
     const main = this.#open(this.#file)
     if (!main) return this.#refuse()
     const whole = this.#problems.length
@@ -78,6 +81,7 @@ class Reading {
     const draft = read.ok ? read.config : read.draft
     if (!read.ok) for (const problem of read.problems) this.#report(main, problem)
     const config = draft && this.#locate(draft, main)
+    if (config) for (const problem of judge(config)) this.#report(main, problem)
     if (!config || this.#problems.length > 0) return this.#refuse()
     const hash = createHash('sha256').update(JSON.stringify(document))
     for (const [path, content] of this.#files) hash.update(path).update('\0').update(content).update('\0')

@@ -11,6 +11,8 @@ export interface FetchOptions {
   readonly ca?: readonly string[] | undefined
   readonly timeout?: number
   readonly maxBytes?: number
+  /** Told the Date header of the answer, whatever else is in it. */
+  readonly observeDate?: (date: string | undefined) => void
 }
 
 export type FetchJson = (url: string) => Promise<Reading<JsonObject>>
@@ -33,6 +35,7 @@ export function fetchJson(url: string, options: FetchOptions = {}): Promise<Read
     resolve(outcome.ok ? outcome : unreadable(`${where}: ${outcome.problem}`))
 
   const call = request(target.value, settings(options), (response) => {
+    options.observeDate?.(response.headers.date)
     const problem = judgeHead(
       response.statusCode ?? 0,
       response.headers['content-type'],

@@ -1,4 +1,4 @@
-import { messages } from './envoy-parts.ts'
+import { fits, messages } from './envoy-parts.ts'
 import { type Manifests, ofKind, type Rule } from './rule.ts'
 import { at, inside, items, present, type Spot, textOf } from './spot.ts'
 
@@ -17,6 +17,26 @@ const tellsPeer = ({ envoy }: Manifests): boolean =>
 
 const NAMES = ['x-authz-issuer', 'x-authz-subject', 'x-authz-client-id', 'x-authz-scope', 'x-authz-binding']
 const STRIPPED = [...NAMES, 'x-authz-thumbprint', 'x-authz-acr', 'x-envoy-auth-failure-mode-allowed']
+
+/** Whether a string matcher of Envoy Gateway takes a text. */
+export function takes(match: Spot, text: string): boolean {
+  const value = textOf(at(match, 'value'))
+  switch (textOf(at(match, 'type'))) {
+    case 'RegularExpression':
+      return value.startsWith('(?i)') ? fits(value.slice(4).toLowerCase(), text.toLowerCase()) : fits(value, text)
+    case 'Prefix':
+      return value !== '' && text.startsWith(value)
+    case 'Suffix':
+      return value !== '' && text.endsWith(value)
+    default:
+      return value === text
+  }
+}
+
+/** Whether early header settings take a header of this name away. */
+const strips = (early: Spot, name: string): boolean =>
+  items(at(early, 'remove')).some((removed) => textOf(removed).toLowerCase() === name) ||
+  items(at(early, 'removeOnMatch')).some((match) => takes(match, name))
 
 /**
  * How Envoy Gateway meets clients. What it sets well by itself (normalized paths, no resumption, no underscores) is told
@@ -70,14 +90,12 @@ export const gatewayClientRules: readonly Rule[] = [
     severity: 'warning',
     title: 'clients may send identity headers',
     why: 'The service removes them on every allow; only an early strip also keeps them from other filters and from routing.',
-    fix: `\`headers.earlyRequestHeaders.remove\`: ${STRIPPED.join(', ')}`,
+    fix: `\`headers.earlyRequestHeaders\`: in \`removeOnMatch\` the expression that \`envoy-fapi config headers FILE\` prints, in \`remove\` x-envoy-auth-failure-mode-allowed; where \`removeOnMatch\` is not known, every name in \`remove\`: ${STRIPPED.join(', ')}`,
     find: (manifests) =>
       traffic(manifests)
-        .map((spec) => at(spec, 'headers', 'earlyRequestHeaders', 'remove'))
-        .filter((removed) => {
-          const names = items(removed).map((name) => textOf(name).toLowerCase())
-          return !STRIPPED.every((name) => names.includes(name))
-        }),
+        .map((spec) => at(spec, 'headers', 'earlyRequestHeaders'))
+        .filter((early) => !STRIPPED.every((name) => strips(early, name)))
+        .map((early) => at(early, 'remove')),
   },
   {
     id: 'GL-11',

@@ -1,3 +1,4 @@
+import { takes } from './envoy-gateway-clients.ts'
 import { demandsDecision, messages } from './envoy-parts.ts'
 import { type Manifests, ofKind, type Rule } from './rule.ts'
 import { at, inside, isMembers, items, present, type Spot, secondsOf, textOf } from './spot.ts'
@@ -14,6 +15,19 @@ const packs = (manifests: Manifests): boolean =>
   messages(manifests.envoy, 'ExtAuthz').some(
     (filter) => at(filter, 'with_request_body', 'pack_as_bytes').value === true,
   )
+
+/** Policies for routes that ask nobody and take the place of one that does. */
+const takingOver = (manifests: Manifests): readonly Spot[] =>
+  extAuth(manifests).length === 0
+    ? []
+    : ofKind(manifests, 'SecurityPolicy')
+        .map((policy) => at(policy, 'spec'))
+        .filter((spec) => !(present(at(spec, 'extAuth')) || present(at(spec, 'mergeType'))))
+        .flatMap((spec) => [
+          at(spec, 'targetRef'),
+          ...['targetRefs', 'targetSelectors'].flatMap((key) => items(at(spec, key))),
+        ])
+        .filter((target) => /Route$/.test(textOf(at(target, 'kind'))))
 
 /** What the policies, routes and listeners of Envoy Gateway say. */
 export const gatewayRules: readonly Rule[] = [
@@ -124,10 +138,24 @@ export const gatewayRules: readonly Rule[] = [
     severity: 'warning',
     title: 'upgrades are served',
     why: 'A WebSocket upgrade with a body is checked without that body, and a tunnel is checked once, when it opens.',
-    fix: 'no `httpUpgrade` for routes that are protected',
-    find: (manifests) =>
-      ofKind(manifests, 'BackendTrafficPolicy')
+    fix: '`http1: { ignoredUpgradeTypes: [{ type: RegularExpression, value: ".*" }] }` in every ClientTrafficPolicy, because Envoy Gateway opens WebSockets unless told otherwise and takes the word in any case; no `httpUpgrade` for routes that are protected',
+    find: (manifests) => [
+      ...ofKind(manifests, 'BackendTrafficPolicy')
         .map((policy) => at(policy, 'spec', 'httpUpgrade'))
         .filter((upgrade) => items(upgrade).length > 0),
+      ...(extAuth(manifests).length === 0 ? [] : ofKind(manifests, 'ClientTrafficPolicy'))
+        .map((policy) => at(policy, 'spec', 'http1', 'ignoredUpgradeTypes'))
+        .filter((types) =>
+          ['websocket', 'WebSocket'].some((word) => !items(types).some((match) => takes(match, word))),
+        ),
+    ],
+  },
+  {
+    id: 'GL-19',
+    severity: 'error',
+    title: 'a route loses its check',
+    why: 'A SecurityPolicy for a route takes the place of the one for the Gateway, and nobody is asked about that route any more.',
+    fix: '`mergeType: StrategicMerge` beside `targetRefs`',
+    find: takingOver,
   },
 ]

@@ -99,7 +99,9 @@ const FIELDS: ReadonlyMap<string, string> = new Map([
   ...['failure_mode_allow', 'shadow_mode', 'clear_route_cache', 'include_peer_certificate', 'encode_raw_headers'].map(
     (name) => [name, 'ExtAuthz'] as const,
   ),
-  ...['validate_mutations', 'with_request_body'].map((name) => [name, 'ExtAuthz'] as const),
+  ...['validate_mutations', 'with_request_body', 'decoder_header_mutation_rules'].map(
+    (name) => [name, 'ExtAuthz'] as const,
+  ),
   ...['normalize_path', 'merge_slashes', 'path_with_escaped_slashes_action', 'forward_client_cert_details'].map(
     (name) => [name, 'HttpConnectionManager'] as const,
   ),

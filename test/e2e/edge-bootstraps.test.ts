@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MTLS } from '../../demo/setting.ts'
@@ -19,7 +19,11 @@ import { identityLines } from '../support/edge-identity.ts'
 import { reasonOf } from '../support/edge-refusals.ts'
 import { startStandIn } from '../support/edge-standin.ts'
 
-const shipped = (name: string): string => fileURLToPath(new URL(`../../envoy/${name}.yaml`, import.meta.url))
+const directory = fileURLToPath(new URL('../../envoy', import.meta.url))
+const shipped = (name: string): string => join(directory, `${name}.yaml`)
+const everyName = globSync('*.yaml', { cwd: directory })
+  .map((file) => basename(file, '.yaml'))
+  .filter((name) => readFileSync(shipped(name), 'utf8').includes('static_resources:'))
 const placed = ({ setting: { pki, ports } }: TestEdge, name: string): string =>
   placeBootstrap(shipped(name), { pki: pki.directory, ports })
 
@@ -51,7 +55,7 @@ describe('envoy/hardened.yaml', () => {
   })
   afterAll(() => edge.stop())
 
-  test.each(['hardened', 'minimal'])('Envoy takes envoy/%s.yaml, and not a broken one', (name) => {
+  test.each(everyName)('Envoy takes envoy/%s.yaml, and not a broken one', (name) => {
     const file = join(edge.directory, `${name}.json`)
     writeFileSync(file, placed(edge, name))
     expect(

@@ -12,6 +12,7 @@ import { API, MTLS, startSetting } from '../../demo/setting.ts'
 import { readSeen } from '../../demo/upstream.ts'
 import { findEnvoy } from '../../tools/envoy.ts'
 import type { Identity } from '../../tools/pki.ts'
+import { forgedXfcc } from '../support/forged-xfcc.ts'
 
 const shipped = fileURLToPath(new URL('../../demo/envoy-fapi.yaml', import.meta.url))
 
@@ -48,13 +49,6 @@ async function start(clientCertificateFrom: string, adapt: (bootstrap: string) =
 afterAll(async () => {
   for (const end of ends.reverse()) await end()
 })
-
-/** The header an attacker would like to be believed: all of it true, and about somebody else. */
-function forgery({ certificate }: Identity): string {
-  const { fingerprint256, subject } = new X509Certificate(certificate)
-  const hash = fingerprint256.replaceAll(':', '').toLowerCase()
-  return `Hash=${hash};Cert="${encodeURIComponent(certificate)}";Subject="${subject.split('\n').reverse().join()}";URI=;DNS=tpp-mtls.example`
-}
 
 interface Attempt {
   readonly certificate: Identity | undefined
@@ -101,7 +95,7 @@ describe('ENV-14, MTLS-06, MTLS-10 a real Envoy with SANITIZE_SET and no certifi
     ['with an element behind it', (value: string) => `${value},By=x`],
     ['with an open quote', (value: string) => `${value};Subject="`],
   ])('T-50, att-mtls-01 another certificate and a forged header, %s', async (_, spell) => {
-    const headers = { 'x-forwarded-client-cert': spell(forgery(pki.client)) }
+    const headers = { 'x-forwarded-client-cert': spell(forgedXfcc(pki.client)) }
     const answer = await attempt({ certificate: pki.otherClient, headers })
     expect(answer.status).toBe(401)
     expect(description(answer)).toContain('bound to another client certificate')
@@ -109,7 +103,7 @@ describe('ENV-14, MTLS-06, MTLS-10 a real Envoy with SANITIZE_SET and no certifi
     expect((await attempt({ certificate: pki.client, headers })).status).toBe(200)
   })
   test('T-50 no certificate and a forged header', async () => {
-    const headers = { 'x-forwarded-client-cert': forgery(pki.client) }
+    const headers = { 'x-forwarded-client-cert': forgedXfcc(pki.client) }
     const answer = await attempt({ certificate: undefined, headers, url: `${API}/accounts` })
     expect(answer.status).toBe(401)
     expect(description(answer)).toContain('is bound to a client certificate')

@@ -2,16 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { copyTree, runAsUser, sharedDirectory, tryService, userPath, writeServiceFiles } from '../support/packed.ts'
+import { packTree, runAsUser, sharedDirectory, tryService, userPath, writeServiceFiles } from '../support/packed.ts'
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string }
 const { directory, remove } = sharedDirectory()
 const [tree, empty] = [join(directory, 'tree'), join(directory, 'empty')]
-const packed = join(tree, 'dist', `envoy-fapi-${version}.tgz`)
+let packed: string
 
 beforeAll(async () => {
-  copyTree(tree)
-  execFileSync('make', ['--silent', 'package'], { cwd: tree, stdio: 'pipe' })
+  packed = packTree(tree)
   execFileSync('mkdir', [empty])
   const { code, err } = await runAsUser('npm', ['install', '--no-audit', '--no-fund', packed], empty)
   expect([code, err]).toEqual([0, expect.not.stringContaining('npm error')])

@@ -1,4 +1,4 @@
-import { run } from '../../src/cli/main.ts'
+import { run, type Terminal } from '../../src/cli/main.ts'
 
 export interface Ran {
   readonly out: string
@@ -7,8 +7,12 @@ export interface Ran {
   readonly code: number | undefined
 }
 
-/** One command line, in this process. */
-export async function commandLine(argv: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Ran> {
+/** One command line, in this process; with `ask`, somebody sits at the terminal. */
+export async function commandLine(
+  argv: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  ask?: Terminal['ask'],
+): Promise<Ran> {
   let [out, err] = ['', '']
   let code: number | undefined
   await run(argv, {
@@ -18,6 +22,7 @@ export async function commandLine(argv: readonly string[], environment: NodeJS.P
     err: (text) => {
       err += text
     },
+    ...(ask && { ask }),
     backlog: () => 0,
     environment,
     exit: (next) => {

@@ -22,8 +22,8 @@ export interface StandIn {
   readonly stop: () => void
 }
 
-/** Starts it where the service of the setting was. */
-export async function startStandIn({ setting }: TestEdge): Promise<StandIn> {
+/** Starts it where the service of the setting was; in a mesh that is plain text, and the Envoy beside it does the rest. */
+export async function startStandIn({ setting }: TestEdge, mesh = false): Promise<StandIn> {
   await setting.service().stop()
   const file = (name: string): Buffer => readFileSync(join(setting.pki.directory, name))
   const asked: CheckRequest[] = []
@@ -48,11 +48,13 @@ export async function startStandIn({ setting }: TestEdge): Promise<StandIn> {
   const serving = buildHealth()
   serving.set(true)
   server.addService(health, healthService(serving))
-  const credentials = ServerCredentials.createSsl(
-    file('service-ca.pem'),
-    [{ private_key: file('service.key'), cert_chain: file('service.pem') }],
-    true,
-  )
+  const credentials = mesh
+    ? ServerCredentials.createInsecure()
+    : ServerCredentials.createSsl(
+        file('service-ca.pem'),
+        [{ private_key: file('service.key'), cert_chain: file('service.pem') }],
+        true,
+      )
   const bound = Promise.withResolvers<void>()
   server.bindAsync(`127.0.0.1:${setting.ports.check}`, credentials, (error) =>
     error ? bound.reject(error) : bound.resolve(),

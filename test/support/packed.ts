@@ -1,5 +1,5 @@
-import { execFile, spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -20,8 +20,15 @@ export function sharedDirectory(): { readonly directory: string; readonly remove
 const left = /^(node_modules|dist|coverage|\.cache|\.git)$|\.tgz$/
 
 /** A copy of this tree as a clone has it. It gets packages of its own: npm ci would empty ours through a link. */
-export const copyTree = (to: string): void =>
-  cpSync('.', to, { recursive: true, filter: (source) => !left.test(source) })
+const copyTree = (to: string): void => cpSync('.', to, { recursive: true, filter: (source) => !left.test(source) })
+
+/** Copies this tree and packs it there as `make package` does; resolves to the tarball. */
+export function packTree(tree: string): string {
+  copyTree(tree)
+  execFileSync('make', ['--silent', 'package'], { cwd: tree, stdio: 'pipe' })
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string }
+  return join(tree, 'dist', `envoy-fapi-${version}.tgz`)
+}
 
 /** The search path of somebody who has not installed this project: its packages are not on it. */
 export const userPath = (process.env.PATH ?? '')
@@ -67,12 +74,12 @@ export async function tryService({ command, args, ...options }: Starting) {
   const ended = exitOf(child)
   onTestFinished(() => stopProcess(child, ended))
   const errors = text(child.stderr)
-  const ready = Promise.withResolvers<{ readonly check: string; readonly http: readonly string[] }>()
+  const listened = Promise.withResolvers<{ readonly check: string; readonly http: readonly string[] }>()
   createInterface({ input: child.stdout }).on('line', (line) => {
     const record = JSON.parse(line)
-    if (record.msg === 'ready') ready.resolve(record)
+    if (record.msg === 'ready') listened.resolve(record)
   })
-  const listening = await Promise.race([ready.promise, ended])
+  const listening = await Promise.race([listened.promise, ended])
   if (listening === null || typeof listening !== 'object') throw new Error(`it did not start: ${await errors}`)
 
   const client = connectCheck(listening.check)
@@ -81,7 +88,9 @@ export async function tryService({ command, args, ...options }: Starting) {
     outcomeOf(await client.ask(freshRequest())),
     outcomeOf(await client.ask(goodRequest({ token: '', proof: null }))),
   ]
+  const health = await client.health()
+  const { status: ready } = await fetch(`http://${listening.http[0]}/readyz`)
   const metrics = await (await fetch(`http://${listening.http[0]}/metrics`)).text()
   child.kill('SIGTERM')
-  return { outcomes, metrics, code: await ended, errors: await errors, pid: child.pid }
+  return { outcomes, health, ready, metrics, code: await ended, errors: await errors, pid: child.pid }
 }

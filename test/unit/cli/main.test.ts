@@ -34,6 +34,7 @@ describe('usage', () => {
 
   test.each([
     [],
+    ['init'],
     ['serve'],
     ['config'],
     ['config', 'check'],

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { chartAlertsText, chartDashboardText, chartSchemaText } from '../../../tools/helm-chart.ts'
+import { isPlain, mergeValues } from '../../support/helm-values.ts'
 import { root } from '../../support/kubernetes.ts'
 
 const chart = join(root, 'k8s/helm/envoy-fapi')
@@ -18,17 +19,6 @@ const values = z.fromJSONSchema(schema as z.core.JSONSchema.JSONSchema)
 const defaults = parse(read('values.yaml')) as Record<string, object>
 const variants = globSync('ci/*.yaml', { cwd: chart }).map((name) => parse(read(name)) as Record<string, object>)
 
-/** As Helm merges: objects member by member, everything else by replacement. */
-function merge(under: unknown, over: unknown): unknown {
-  if (!isPlain(under) || !isPlain(over)) return over
-  return Object.fromEntries([
-    ...Object.entries(under),
-    ...Object.entries(over).map(([key, value]) => [key, merge(under[key], value)]),
-  ])
-}
-const isPlain = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 /** `a.b` for each value that is not the root of a free tree. */
 const leavesOf = ({ properties = {} }: Schema, prefix = ''): readonly string[] =>
   Object.entries(properties).flatMap(([key, one]) =>
@@ -42,14 +32,14 @@ describe('values', () => {
     expect(read('files/dashboard.json')).toBe(chartDashboardText())
   })
   test.each(variants.map((variant, index) => [index, variant]))('variant %i is accepted', (_, variant) => {
-    expect(values.safeParse(merge(defaults, variant)).error).toBeUndefined()
+    expect(values.safeParse(mergeValues(defaults, variant)).error).toBeUndefined()
   })
 
   const refused = globSync('test/fixtures/kubernetes/refused/*.yaml', { cwd: root })
   test('there are values to refuse', () => expect(refused.length).toBeGreaterThan(10))
   test.each(refused)('%s is refused', (file) => {
     const change = parse(readFileSync(join(root, file), 'utf8')) as Record<string, unknown>
-    expect(values.safeParse(merge(merge(defaults, variants[0]), change)).success).toBe(false)
+    expect(values.safeParse(mergeValues(mergeValues(defaults, variants[0]), change)).success).toBe(false)
   })
   test('the defaults alone are refused: nobody runs with origins and issuers of an example', () => {
     expect(values.safeParse(defaults).success).toBe(false)

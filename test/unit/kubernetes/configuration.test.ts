@@ -80,3 +80,11 @@ test('a large number of proofs survives the templates', () => {
   const [mesh = ''] = workloads.filter((file) => file.includes('mesh'))
   expect(parse(configurationOf(mesh))).toMatchObject({ stores: { replayCapacity: 2_000_000 } })
 })
+
+test('no manifest has an Envoy bootstrap of its own: Envoy gets envoy/hardened.yaml, which is tried on Envoy', () => {
+  const texts = workloads.flatMap((file) => manifestsOf(file).flatMap(({ data = {} }) => Object.values(data)))
+  expect(texts.length).toBeGreaterThan(workloads.length)
+  expect(texts.filter((text) => text.includes('static_resources'))).toEqual([])
+  for (const file of workloads.filter((name) => name.includes('sidecar')))
+    expect(podOf(file).volumes).toContainEqual(expect.objectContaining({ configMap: { name: 'edge-envoy' } }))
+})

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { collectDefaultMetrics, Registry } from 'prom-client'
 import { describe, expect, test } from 'vitest'
 import { answers } from '../../../src/denial.ts'
-import { buildMetrics } from '../../../src/metrics.ts'
 import { policies } from '../../../src/policies/registry.ts'
+import { series } from '../../support/exposed-series.ts'
 import { manifestsOf, rendered, root, specOf } from '../../support/kubernetes.ts'
 
 interface Alert {
@@ -33,30 +32,6 @@ const alerts = groups.flatMap(({ rules }) => rules)
 const dashboard = JSON.parse(readFileSync(join(root, 'k8s/monitoring/rules/dashboard.json'), 'utf8')) as {
   readonly panels: readonly Panel[]
   readonly templating: { readonly list: readonly { readonly name: string; readonly query: string }[] }
-}
-
-/** Labels that Prometheus puts on whatever it scrapes. */
-const TARGET = ['namespace', 'job', 'instance', 'pod', 'container']
-
-/** Labels of every series the running service exposes, by the name a query uses. */
-const series = new Map<string, ReadonlySet<string>>()
-for (const { name, type, labels } of [...buildMetrics().describe(), ...processMetrics()]) {
-  const all = new Set([...labels, ...TARGET])
-  if (type !== 'histogram') series.set(name, all)
-  else
-    for (const [suffix, more] of [
-      ['bucket', ['le']],
-      ['sum', []],
-      ['count', []],
-    ] as const)
-      series.set(`${name}_${suffix}`, new Set([...all, ...more]))
-}
-
-/** What the client library adds about the process; the labels that we use of it: none. */
-function processMetrics() {
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
-  return registry.getMetricsAsArray().map(({ name, type }) => ({ name, type: String(type), labels: [] }))
 }
 
 /** Values that a label can take, where the source says which. */

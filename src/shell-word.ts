@@ -1,0 +1,3 @@
+/** One word of a POSIX shell command, whatever it holds. */
+export const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
