@@ -125,6 +125,8 @@ async function startParts(options: SettingOptions, cleanup: Cleanup): Promise<Se
   const starting = startService(common, pki, authorizationServer.issuer, cleanup)
   const replica =
     options.replicas && startReplica(common, options.replicas.ports, pki, authorizationServer.issuer, cleanup)
+  // Awaited below; until then its end is no accident of this process.
+  replica?.catch(() => undefined)
   let service = await starting
   say(`Envoy                 ${options.bootstrap ?? 'envoy/hardened.yaml'}, ${API} on 127.0.0.1:${ports.edge}`)
   const envoy = await launchEnvoy(options, pki, cleanup)

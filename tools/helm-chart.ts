@@ -44,6 +44,14 @@ export function chartSchemaText(): string {
           pullPolicy: { enum: ['IfNotPresent', 'Always', 'Never'] },
         }),
         imagePullSecrets: { type: 'array', items: exactly({ name: objectName }, ['name']) },
+        replicas: { type: 'integer', minimum: 1, maximum: 1000 },
+        autoscaling: exactly({
+          enabled: flag,
+          // The budget for disruptions leaves one, so that a single replica could never be moved.
+          minReplicas: { type: 'integer', minimum: 2, maximum: 1000 },
+          maxReplicas: { type: 'integer', minimum: 2, maximum: 1000 },
+          targetCPUUtilizationPercentage: { type: 'integer', minimum: 1, maximum: 100 },
+        }),
         check: {
           ...exactly({
             transport: { enum: ['mutualTls', 'mesh'] },
@@ -75,7 +83,14 @@ export function chartSchemaText(): string {
         affinity: { type: 'object' },
         podLabels: words,
         podAnnotations: words,
-        networkPolicy: exactly({ enabled: flag, envoys: objects, monitoring: objects, authorizationServers: objects }),
+        networkPolicy: exactly({
+          enabled: flag,
+          envoys: objects,
+          monitoring: objects,
+          authorizationServers: objects,
+          redis: objects,
+          redisPorts: { type: 'array', minItems: 1, items: { type: 'integer', minimum: 1, maximum: 65_535 } },
+        }),
         serviceMonitor: exactly({
           enabled: flag,
           interval: { type: 'string', pattern: '^[0-9]+(ms|s|m)$' },

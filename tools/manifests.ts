@@ -1,5 +1,5 @@
 // `sources` prints what the rendered manifests were made of; `same DIRECTORY DIRECTORY` says which of them differ, and
-// exits 1 when any does. How a renderer lays out its YAML does not count. `pods FILE…` prints a pod for each Deployment.
+// exits 1 when any does. How a renderer lays out its YAML does not count. `pods FILE…` prints a pod for each Deployment and StatefulSet.
 import { createHash } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -9,7 +9,7 @@ import { parseAllDocuments } from 'yaml'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-const rendered = 'k8s/{base,helm,monitoring,overlays}/**/*.{yaml,tpl,json}'
+const rendered = 'k8s/{base,components,helm,monitoring,overlays}/**/*.{yaml,tpl,json,conf}'
 
 /** One hash over every file that has a part in what is made of k8s/. A schema only refuses. */
 export function hashSources(patterns: string | readonly string[] = rendered): string {
@@ -47,17 +47,17 @@ const nameOf = (value: unknown): string => {
 }
 const byName = (one: unknown, other: unknown): number => nameOf(one).localeCompare(nameOf(other))
 
-interface Deployment {
+interface Workload {
   readonly kind: string
   readonly metadata: { readonly namespace?: string }
   readonly spec: { readonly template: { readonly metadata: object; readonly spec: object } }
 }
 
-/** The pods that Deployments would start, a line each, in a list for kubectl. */
+/** The pods that workloads would start, a line each, in a list for kubectl. */
 function podsOf(files: readonly string[]): string {
-  const objects = files.flatMap((file) => readManifests(readFileSync(file, 'utf8'))) as readonly Deployment[]
+  const objects = files.flatMap((file) => readManifests(readFileSync(file, 'utf8'))) as readonly Workload[]
   const pods = objects
-    .filter(({ kind }) => kind === 'Deployment')
+    .filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet')
     .map(({ metadata: { namespace }, spec: { template } }, index) => {
       const metadata = { ...template.metadata, name: `pod-${index}`, namespace }
       return JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata, spec: template.spec })

@@ -8,6 +8,9 @@ export interface RunningRedis {
   readonly pid: number
   /** Ends the process we started, and no other. */
   readonly stop: () => Promise<void>
+  /** The same at once, as in a crash. */
+  readonly kill: () => Promise<void>
+  readonly signal: (name: NodeJS.Signals) => void
 }
 
 /** The redis-server on PATH, version 7 or newer. */
@@ -26,6 +29,8 @@ export async function startRedis(options: {
   readonly port: number
   readonly directory: string
   readonly log: string
+  /** Further words of the command line; they win over ours. */
+  readonly more?: readonly string[]
   readonly spawned?: (stop: () => Promise<void>) => void
 }): Promise<RunningRedis> {
   const { redis, port, directory } = options
@@ -36,10 +41,11 @@ export async function startRedis(options: {
     save: '',
     appendonly: 'no',
     'maxmemory-policy': 'noeviction',
+    'repl-diskless-sync-delay': '0',
   }
   const words = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
   const sink = openSync(options.log, 'a', 0o600)
-  const child = spawn(redis, words, { stdio: ['ignore', sink, sink] })
+  const child = spawn(redis, [...words, ...(options.more ?? [])], { stdio: ['ignore', sink, sink] })
   closeSync(sink)
   const ended = exitOf(child)
   const stop = (): Promise<void> => stopProcess(child, ended)
@@ -49,5 +55,14 @@ export async function startRedis(options: {
     await stop()
     throw new Error(`Redis did not start; see ${options.log}`)
   }
-  return { url: `redis://127.0.0.1:${port}`, pid: child.pid, stop }
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    pid: child.pid,
+    stop,
+    kill: async () => {
+      child.kill('SIGKILL')
+      await ended
+    },
+    signal: (name) => void child.kill(name),
+  }
 }

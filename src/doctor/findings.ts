@@ -87,6 +87,21 @@ export const kinds = {
     title: 'a choice that protects less',
     fix: 'take it back when it is no longer needed',
   },
+  'DR-16': {
+    severity: 'problem',
+    title: 'the replay store does not answer as it has to',
+    fix: 'docs/replicas.md says what each cause means, and which rights the user needs; until then every DPoP proof is refused with 503',
+  },
+  'DR-17': {
+    severity: 'problem',
+    title: 'Redis may throw used proofs away',
+    fix: '`maxmemory-policy noeviction`; until then every DPoP proof is refused with 503',
+  },
+  'DR-18': {
+    severity: 'warning',
+    title: 'Redis may take all memory there is',
+    fix: 'set `maxmemory`: Redis then says that it is full, instead of being ended with all it remembers',
+  },
   'DT-01': {
     severity: 'problem',
     title: 'the deployed Envoy cannot be asked',

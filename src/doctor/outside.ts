@@ -73,7 +73,7 @@ function judgeMetadata(server: ServerConfig, metadata: JsonObject, needs: Needs)
 }
 
 /** A Date header counts whole seconds, so half a second more or less says nothing. */
-function judgeClock(tried: string, milliseconds: number): Finding {
+export function judgeClock(tried: string, milliseconds: number): Finding {
   const seconds = Math.round(Math.abs(milliseconds) / 1000)
   if (seconds <= 5) return fine(tried, `within ${Math.max(seconds, 1)} s of ours`)
   const found = `${seconds} s ${milliseconds > 0 ? 'ahead of' : 'behind'} ours`

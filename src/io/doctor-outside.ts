@@ -5,12 +5,14 @@ import { connect, createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { rootCertificates } from 'node:tls'
 import type { Config, ServerConfig } from '../config.ts'
+import { redisStore } from '../config-stores.ts'
 import { type Finding, finding, fine } from '../doctor/findings.ts'
 import { judgeChoices, judgeMode, judgeSource, judgeValidity, needsOf } from '../doctor/outside.ts'
 import { type KeySet, readKeySet } from '../verify/key-set.ts'
 import { type JsonObject, own, readJsonObject } from '../verify/strict-json.ts'
 import { readAssertionKey } from './assertion-key.ts'
 import { readAuthorities } from './authorities.ts'
+import { tryReplayStore } from './doctor-redis.ts'
 import { fetchJson } from './fetch.ts'
 import { describeListenError } from './http.ts'
 import { buildKeySource } from './keys.ts'
@@ -25,6 +27,7 @@ export async function tryOutside(config: Config): Promise<readonly Finding[]> {
   const tried = await Promise.all([
     tryAddresses(config),
     ...config.authorizationServers.map((server) => trySource(server, trust, config)),
+    tryReplayStore(config),
   ])
   return [...tryFiles(config, Date.now()), ...tried.flat(), ...judgeChoices(config)]
 }
@@ -154,16 +157,20 @@ function isOurs(address: string): Promise<boolean> {
 }
 
 /** Files that `serve` would read: usable, valid for a while, and private keys not for everybody. */
-function tryFiles({ listen: { tls }, outbound, identity }: Config, now: number): readonly Finding[] {
+function tryFiles({ listen: { tls }, outbound, identity, stores }: Config, now: number): readonly Finding[] {
+  const redis = redisStore(stores)?.tls
   const certificates = [
     ...(tls ? [['listen.tls.certificate', tls.certificate] as const] : []),
     ...(tls?.clientCa === undefined ? [] : [['listen.tls.clientCa', tls.clientCa] as const]),
     ...(outbound.ca === undefined ? [] : [['outbound.ca', outbound.ca] as const]),
+    ...(redis?.ca === undefined ? [] : [['stores.replay.tls.ca', redis.ca] as const]),
+    ...(redis?.certificate === undefined ? [] : [['stores.replay.tls.certificate', redis.certificate] as const]),
   ]
   const { assertion } = identity
   const keys = [
     ...(tls ? [['listen.tls.key', tls.key] as const] : []),
     ...(assertion ? [['identity.assertion.key', assertion.key] as const] : []),
+    ...(redis?.key === undefined ? [] : [['stores.replay.tls.key', redis.key] as const]),
   ]
   return [
     ...(tls ? tellUse('listen.tls', buildTls(tls)) : []),

@@ -7,6 +7,7 @@ import { type Reading, read, unreadable } from '../verify/reading.ts'
 import { readAuthorities } from './authorities.ts'
 import { ciphers } from './ciphers.ts'
 import { checkIdentity } from './fetch.ts'
+import { watchSentinels } from './redis-sentinels.ts'
 
 /** A connection to Redis that keeps itself alive, and runs one script. */
 export interface RedisLink {
@@ -30,6 +31,8 @@ const CONNECT_TIMEOUT = 1000
 const MAX_BACKOFF = 1000
 /** A connection on which nothing comes back for so long goes nowhere any more. */
 const DEAD_AFTER = 2000
+/** How long a connection that only listens is silent before it is probed. */
+const KEEP_ALIVE = 5000
 
 /** From the configuration to a way of connecting; the client library is loaded when it is first needed. */
 export function prepareLink(
@@ -42,13 +45,18 @@ export function prepareLink(
     const { Cluster, Redis } = await import('ioredis')
     const addresses = addressesOf(store)
     const client = store.cluster
-      ? new Cluster([...addresses], clusterOptions(store, tls.value))
+      ? new Cluster(addresses.map(hostAndPort), clusterOptions(store, tls.value))
       : new Redis(singleOptions(store, addresses, tls.value))
     client.on('ready', hooks.ready)
     // Without a listener the client would print errors itself, and their text is not ours to print.
     client.on('error', hooks.troubled)
     client.on('node error', hooks.troubled)
     client.connect().catch(hooks.troubled)
+    const reconnect = (): void => {
+      if (client.status === 'ready') client.disconnect(true)
+    }
+    const sentinels = store.sentinel ? addresses.map((one) => new Redis(watchOptions(store, one, tls.value))) : []
+    const watch = watchSentinels(sentinels, store.sentinel?.master ?? '', reconnect)
     return {
       run: (keys, args) => {
         const known = client.evalsha(script.sha, keys.length, ...keys, ...args)
@@ -59,10 +67,11 @@ export function prepareLink(
         })
         return inTime(answer, store.timeout * 1000)
       },
-      reconnect: () => {
-        if (client.status === 'ready') client.disconnect(true)
+      reconnect,
+      close: () => {
+        watch.close()
+        client.disconnect()
       },
-      close: () => client.disconnect(),
     }
   })
 }
@@ -87,6 +96,9 @@ function addressesOf({ url, sentinel, cluster }: RedisStore): readonly RedisAddr
     return address.value
   })
 }
+
+/** All the client library may know of an address: what it says about TLS would replace our settings. */
+const hostAndPort = ({ host, port }: RedisAddress) => ({ host, port })
 
 /** Soon at first, at most a second apart, and never all replicas at once. */
 const backOff = (times: number): number =>
@@ -130,14 +142,21 @@ function singleOptions(
   const { username, password, master } = sentinel
   return {
     ...common,
-    sentinels: [first, ...more].map(({ host, port }) => ({ host, port })),
+    sentinels: [first, ...more].map(hostAndPort),
     name: master,
     sentinelRetryStrategy: backOff,
-    failoverDetector: true,
     ...(username !== undefined && { sentinelUsername: username }),
     ...(password !== undefined && { sentinelPassword: password }),
     ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
   }
+}
+
+/** For a connection to one Sentinel that only listens. */
+function watchOptions(store: RedisStore, address: RedisAddress, tls: ConnectionOptions | undefined): SingleOptions {
+  const { username, password } = store.sentinel ?? {}
+  const common = commonOptions({ ...store, username, password }, tls)
+  // Nothing comes for days, and that is well.
+  return { ...common, ...hostAndPort(address), socketTimeout: 0, autoResubscribe: false, keepAlive: KEEP_ALIVE }
 }
 
 function clusterOptions(store: RedisStore, tls: ConnectionOptions | undefined) {

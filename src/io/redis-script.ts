@@ -25,8 +25,9 @@ export const losses = ['emptied', 'restarted', 'rolledBack', 'doubted', 'evicted
  * The marker never expires. It names the process (run_id) and the history of its data (master_replid): a restart, an
  * older snapshot, a failover and a full resynchronisation change one of them, a flush takes the marker away. Entries
  * live by the clock of Redis and outlive the window by twice the greatest difference of clocks. When that clock falls
- * back, what had expired could be acceptable again, so the horizon moves. Reading comes before writing: what is used
- * stays `used` when there is no memory left, and a first write that is refused leaves nothing behind.
+ * back, what had expired could be acceptable again, so the horizon moves. It also moves when proofs may be dated further
+ * ahead than the replica allowed that noticed a loss. Reading comes before writing: what is used stays `used` when there
+ * is no memory left, and a first write that is refused leaves nothing behind.
  */
 const source = `
 local tag, wall, ahead, window, known = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -44,13 +45,18 @@ if policy ~= 'noeviction' then
 end
 if math.abs(now - wall) > ${MAX_SKEW} then return {tag, 'clock', 0, 0, ''} end
 
-local marker = redis.call('HMGET', KEYS[1], 'server', 'horizon', 'newest', 'seen', 'window', 'doubt', 'evicted')
+local marker = redis.call('HMGET', KEYS[1], 'server', 'horizon', 'newest', 'seen', 'window', 'doubt', 'evicted', 'ahead')
 local server = run .. ' ' .. history
 local horizon, newest = tonumber(marker[2] or 0), tonumber(marker[3] or 0)
 local seen, kept = tonumber(marker[4] or 0), tonumber(marker[5] or 0)
+local margin = tonumber(marker[8] or 0)
 local evicted = marker[7] or '0'
 if #KEYS == 1 then evicted = string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)') or evicted end
 
+local entry = #KEYS > 1 and redis.call('GET', KEYS[2])
+local further = marker[1] == server and ahead > margin
+if further then horizon = horizon + ahead - margin end
+ahead = math.max(ahead, margin)
 local loss = ''
 if marker[1] ~= server then
   loss = marker[1] and 'restarted' or 'emptied'
@@ -67,14 +73,13 @@ elseif now < seen - 5000 or window > kept or marker[6] or ARGV[6] == '1' then
 end
 newest = math.max(newest, known)
 window = math.max(window, kept)
-if loss ~= '' or #KEYS == 1 or now > seen + 1000 then
-  redis.call('HSET', KEYS[1], 'server', server, 'horizon', horizon, 'newest', newest, 'seen', now, 'window', window, 'evicted', evicted)
+if loss ~= '' or further or #KEYS == 1 or (now > seen + 1000 and not entry) then
+  redis.call('HSET', KEYS[1], 'server', server, 'horizon', horizon, 'newest', newest, 'seen', now, 'window', window, 'evicted', evicted, 'ahead', ahead)
   if marker[6] then redis.call('HDEL', KEYS[1], 'doubt') end
 end
 if #KEYS == 1 then return {tag, 'seen', horizon, newest, loss} end
 
 local issued, lead, owner, quota = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
-local entry = redis.call('GET', KEYS[2])
 if entry then
   local at, holder = string.match(entry, '^(%d+) (.+)$')
   local mine = owner ~= '-' and holder == owner and now >= tonumber(at) and now - tonumber(at) <= 2000

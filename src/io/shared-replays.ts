@@ -7,7 +7,7 @@ import { replayScript } from './redis-script.ts'
 import { type LiveReplays, quotaOf } from './replays.ts'
 
 /** Parts a cluster has to spread over its nodes. Each is looked at by itself. */
-const CLUSTER_SHARDS = 16
+export const CLUSTER_SHARDS = 16
 
 /** The replay store all replicas share; undefined when the configuration wants none. */
 export function openSharedReplays(

@@ -180,7 +180,7 @@ test('att-claims-04 a token that is remembered is judged anew on every route, me
   expect(await again({})).toBe('token_expired')
 })
 
-describe('att-dos-04 names that collide cost a bounded amount', () => {
+describe('json-abuse, att-dos-04 names that collide cost a bounded amount', () => {
   const colliding = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => [String(index * 2 ** 25), 1]))
   test('claims and header parameters are counted before they are parsed', async () => {

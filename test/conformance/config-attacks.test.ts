@@ -22,7 +22,7 @@ async function start(text: string) {
   }
 }
 
-describe('att-jose-15 without issuer, audience and algorithms nothing starts', () => {
+describe('conf-unsafe, att-jose-15 without issuer, audience and algorithms nothing starts', () => {
   const fine = '{ issuer: https://as.bank.example, audiences: [https://api.bank.example], algorithms: [ES256] }'
   test('with them it would', () => expect(loadText(origin + servers(fine) + routes).ok).toBe(true))
 

@@ -35,79 +35,83 @@ const hostile = [
 ]
 const unicode = ['\u2028', '\u2029', '\ud800', '\udfff\ud800', '\ufeff', '\u202e', '😀']
 
-describe.each(['info', 'debug'] as const)('att-envoy-11 one decision is one line of JSON, level %s', (level) => {
-  const judge = async (order: Order): Promise<Record<string, unknown>> => {
-    const written = await logged(order, level)
-    expect(written).toHaveLength(1)
-    const [line = ''] = written
-    expect(line.endsWith('\n')).toBe(true)
-    expect([...line.slice(0, -1)].filter((character) => character < ' ')).toEqual([])
-    expect(line.length).toBeLessThan(20_000)
-    const record = JSON.parse(line) as Record<string, unknown>
-    expect([record.msg, record.level]).toEqual(['decision', level])
-    return record
-  }
-  const everywhere = [
-    'user-agent',
-    'x-request-id',
-    'x-fapi-interaction-id',
-    'x-forwarded-for',
-    'referer',
-    'traceparent',
-  ]
+describe.each(['info', 'debug'] as const)(
+  'log-inject, att-envoy-11 one decision is one line of JSON, level %s',
+  (level) => {
+    const judge = async (order: Order): Promise<Record<string, unknown>> => {
+      const written = await logged(order, level)
+      expect(written).toHaveLength(1)
+      const [line = ''] = written
+      expect(line.endsWith('\n')).toBe(true)
+      expect([...line.slice(0, -1)].filter((character) => character < ' ')).toEqual([])
+      expect(line.length).toBeLessThan(20_000)
+      const record = JSON.parse(line) as Record<string, unknown>
+      expect([record.msg, record.level]).toEqual(['decision', level])
+      return record
+    }
+    const everywhere = [
+      'user-agent',
+      'x-request-id',
+      'x-fapi-interaction-id',
+      'x-forwarded-for',
+      'referer',
+      'traceparent',
+    ]
 
-  test.each(forms)('every header a log line could hold, %s', async (form: Form) => {
-    for (const value of hostile) {
-      const headers = everywhere.map((name) => [name, value] as const)
-      expect((await judge({ form, headers })).decision).toBe('allow')
-      expect((await judge({ form, headers, proof: null })).reason).toBe('proof_missing')
-    }
-  })
-  test('token, proof, path, method, host and stream id', async () => {
-    for (const text of [...hostile, ...unicode]) {
-      const token = mintToken()
-      for (const order of [
-        { token: text },
-        { scheme: text },
-        { token, proof: text },
-        { path: `/accounts/${text}` },
-        { method: text },
-        { host: text },
-        { contextExtensions: { route: text } },
-      ])
-        expect((await judge(order)).decision).toBe('deny')
-      expect((await judge({ token, id: text })).decision).toBe('allow')
-      expect((await judge({ path: `/accounts?${text}` })).path ?? '/accounts').toBe('/accounts')
-    }
-  })
-  test('claims of a genuine token and proof', async () => {
-    for (const text of [...hostile.filter((one) => one.length < 1000), ...unicode]) {
-      for (const claims of [{ sub: text }, { client_id: text }, { iss: text }, { aud: text }, { cnf: { jkt: text } }])
-        expect([text, (await judge({ token: mintToken({ claims }) })).decision]).toEqual([
-          text,
-          /^[\x21-\x7e]+$/.test(text) && ('sub' in claims || 'client_id' in claims) ? 'allow' : 'deny',
+    test.each(forms)('every header a log line could hold, %s', async (form: Form) => {
+      for (const value of hostile) {
+        const headers = everywhere.map((name) => [name, value] as const)
+        expect((await judge({ form, headers })).decision).toBe('allow')
+        expect((await judge({ form, headers, proof: null })).reason).toBe('proof_missing')
+      }
+    })
+    test('token, proof, path, method, host and stream id', async () => {
+      for (const text of [...hostile, ...unicode]) {
+        const token = mintToken()
+        for (const order of [
+          { token: text },
+          { scheme: text },
+          { token, proof: text },
+          { path: `/accounts/${text}` },
+          { method: text },
+          { host: text },
+          { contextExtensions: { route: text } },
         ])
-      for (const header of [{ kid: text }, { typ: text }, { alg: text }])
-        expect((await judge({ token: mintToken({ header }) })).decision).toBe('deny')
+          expect((await judge(order)).decision).toBe('deny')
+        expect((await judge({ token, id: text })).decision).toBe('allow')
+        expect((await judge({ path: `/accounts?${text}` })).path ?? '/accounts').toBe('/accounts')
+      }
+    })
+    test('claims of a genuine token and proof', async () => {
+      for (const text of [...hostile.filter((one) => one.length < 1000), ...unicode]) {
+        for (const claims of [{ sub: text }, { client_id: text }, { iss: text }, { aud: text }, { cnf: { jkt: text } }])
+          expect([text, (await judge({ token: mintToken({ claims }) })).decision]).toEqual([
+            text,
+            /^[\x21-\x7e]+$/.test(text) && ('sub' in claims || 'client_id' in claims) ? 'allow' : 'deny',
+          ])
+        for (const header of [{ kid: text }, { typ: text }, { alg: text }])
+          expect((await judge({ token: mintToken({ header }) })).decision).toBe('deny')
+        const token = mintToken()
+        for (const claims of [{ htu: text }, { htm: text }, { ath: text }])
+          expect((await judge({ token, proof: proofFor(token, { claims }) })).decision).toBe('deny')
+      }
+    })
+    test('no token, proof or certificate is in it', async () => {
       const token = mintToken()
-      for (const claims of [{ htu: text }, { htm: text }, { ath: text }])
-        expect((await judge({ token, proof: proofFor(token, { claims }) })).decision).toBe('deny')
-    }
-  })
-  test('no token, proof or certificate is in it', async () => {
-    const token = mintToken()
-    const proof = proofFor(token)
-    for (const order of [
-      {},
-      { scheme: 'Bearer' },
-      { proof: `${proof}x` },
-      { path: `/accounts?access_token=${token}` },
-    ]) {
-      const [line = ''] = await logged({ token, proof, ...order }, level)
-      for (const secret of [token, proof, ...token.split('.'), ...proof.split('.')]) expect(line).not.toContain(secret)
-    }
-  })
-})
+      const proof = proofFor(token)
+      for (const order of [
+        {},
+        { scheme: 'Bearer' },
+        { proof: `${proof}x` },
+        { path: `/accounts?access_token=${token}` },
+      ]) {
+        const [line = ''] = await logged({ token, proof, ...order }, level)
+        for (const secret of [token, proof, ...token.split('.'), ...proof.split('.')])
+          expect(line).not.toContain(secret)
+      }
+    })
+  },
+)
 
 test('att-envoy-11 the access log of the bootstrap we ship is JSON, not text with holes', () => {
   const logs: unknown[] = []

@@ -150,7 +150,7 @@ describe('DPOP-46, T-18 a store without room', () => {
     full.pass(TTL + 10)
     expect(await sent(fresh)).toBe('allow')
   })
-  test('att-dpop-02 one key that takes too much gets 429, others are served', async () => {
+  test('replay-flood, att-dpop-02 one key that takes too much gets 429, others are served', async () => {
     const { claim, store } = buildReplays({ capacity: 20_000 })
     const { sent, send } = buildClient(store())
     flood(claim, 1000, { thumbprint: clientKey.thumbprint })

@@ -137,7 +137,7 @@ const names = [
 ]
 
 describe('att-claims-05: the metrics port', () => {
-  test('has the documented names, and no label that a client can choose', async () => {
+  test('key-flood: has the documented names, and no label that a client can choose', async () => {
     const service = await startTestService()
     const client = service.connect()
     const scrape = async (): Promise<string> => (await fetch(`http://${service.http}/metrics`)).text()
@@ -186,7 +186,7 @@ describe('att-claims-05: the metrics port', () => {
   })
 })
 
-describe('att-dos-01: noise on every port of the process', () => {
+describe('garbage-port, att-dos-01: noise on every port of the process', () => {
   test('the same process goes on, and says nothing about it', async () => {
     const service = await startTestService()
     const [host = '', port = ''] = service.address.split(':')

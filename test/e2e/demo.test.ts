@@ -33,6 +33,10 @@ test('--once: a table of real requests, all as expected, and exit code 0', async
   expect(rows(once).length).toBeGreaterThanOrEqual(16)
   expect(once.lines).toContain(`All ${rows(once).length} requests came out as expected.`)
   expect(once.lines.join('\n')).not.toContain('✗')
+  expect(once.lines.find((line) => line.startsWith('Race: '))).toMatch(
+    /^Race: 20 proofs, 50 copies .*: exactly one let in/,
+  )
+  expect(once.lines.join('\n')).toContain('nonce of this replica, taken to the other one')
   expect(once.lines[0]).toMatch(/^Fetches .*needs no root, listens on loopback alone\.$/)
   expect(once.leftovers()).toEqual([])
 })
@@ -86,7 +90,7 @@ describe('a demo that stays up', () => {
     })
   })
   test('prints a command that checks its configuration', async () => {
-    expect(await runShell(printed('config check'))).toContain('fine: 3 routes, profile fapi2-security')
+    expect(await runShell(printed('config check'))).toContain('fine: 4 routes, profile fapi2-security')
   })
   test('Ctrl-C ends every part, and removes what was written', async () => {
     const parts = staying.children()

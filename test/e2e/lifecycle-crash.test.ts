@@ -48,7 +48,7 @@ test('the configuration of the demo is watched: what is edited is in force behin
   await vi.waitFor(async () => expect(await ask()).toBe(200), 10_000)
 })
 
-test('killed under traffic: 503, nothing reaches the upstream that was not allowed, and a new process takes over', async () => {
+test('all-kill: killed under traffic: 503, nothing reaches the upstream that was not allowed, and a new process takes over', async () => {
   const { honest, stolen, passed } = await under(() => edge.setting.service().kill())
   expect(statuses(honest)).toEqual(new Set([200, 503]))
   expect([...statuses(stolen)].filter((status) => status !== 401 && status !== 503)).toEqual([])
@@ -83,7 +83,7 @@ test('hung under traffic: 503 after the timeout of Envoy, nothing reaches the up
   expect(edge.setting.upstream.count()).toBe(count + 1)
 })
 
-test('att-ops-04: stopped under traffic through Envoy: 200 or 503, exit 0, and nothing slips through', async () => {
+test('term-drain, att-ops-04: stopped under traffic through Envoy: 200 or 503, exit 0, and nothing slips through', async () => {
   const service = edge.setting.service()
   const { honest, stolen, passed } = await under(async () => {
     service.signal('SIGTERM')

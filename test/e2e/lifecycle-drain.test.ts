@@ -25,7 +25,7 @@ function startLoad(clients: readonly CheckClient[]) {
 
 const decided = ({ records }: TestService): number => records.filter(({ msg }) => msg === 'decision').length
 
-describe('att-ops-04', () => {
+describe('term-drain, att-ops-04', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
     '%s under load: every decision reaches its caller, then exit 0',
     async (name) => {

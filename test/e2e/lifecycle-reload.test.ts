@@ -40,7 +40,7 @@ describe.each([
     expect(await service.metric('envoy_fapi_config_reloads_total{result="applied"}')).toBe(2)
   })
 
-  test('a broken one is refused with file, line and key; the last good one keeps serving', async () => {
+  test('conf-broken: a broken one is refused with file, line and key; the last good one keeps serving', async () => {
     const service = await startTestService(serviceDocument, place)
     const client = service.connect()
     const before = await service.metric('envoy_fapi_config_last_success_timestamp_seconds')
@@ -102,7 +102,7 @@ test('a change that was refused for want of a file counts as soon as the file co
   expect(await (await fetch(`http://${service.http}/readyz`)).json()).toMatchObject({ lastChange: 'applied' })
 })
 
-test('a damaged configuration is refused, and the whole one is taken when it is there', async () => {
+test('conf-partial: a damaged configuration is refused, and the whole one is taken when it is there', async () => {
   const service = await startTestService()
   const client = service.connect()
   let inForce = 'allow'
@@ -119,7 +119,7 @@ test('a damaged configuration is refused, and the whole one is taken when it is 
   }
 })
 
-test('files that are taken away change nothing, and count again when they are back', async () => {
+test('conf-partial: files that are taken away change nothing, and count again when they are back', async () => {
   const service = await startTestService()
   const client = service.connect()
   const jwks = join(service.directory, 'jwks.json')
@@ -176,7 +176,7 @@ test('a proof that was used before a reload is refused after it', async () => {
   expect(outcomeOf(await client.ask(used))).toBe('proof_replayed')
 })
 
-test('att-ops-03: reloads under load: every decision is explained by the configuration that its record names', async () => {
+test('reload-storm, att-ops-03: reloads under load: every decision is explained by the configuration that its record names', async () => {
   const service = await startTestService()
   const client = service.connect()
   const end = new AbortController()

@@ -89,7 +89,7 @@ describe.each([
       const json = { ...asking, body: '{"access_token":"c"}', headers: { 'content-type': 'application/json' } }
       expect(await edge.ask(good(json))).toMatchObject({ status: 200, hits: 1 })
     })
-    test('HDR-15, T-38: a token that is too long', async () => {
+    test('headers-1mb, HDR-15, T-38: a token that is too long', async () => {
       expect(await edge.ask(good({ headers: { authorization: `DPoP ${'a'.repeat(8000)}` } }))).toMatchObject({
         ...{ status: 401, hits: 0 },
       })
@@ -108,7 +108,7 @@ describe.each([
       )
       expect([status, edge.setting.upstream.count()]).toEqual([http2 ? 0 : 431, before])
     })
-    test('ENV-13: a body that is larger than the service may see', async () => {
+    test('body-big, ENV-13: a body that is larger than the service may see', async () => {
       const asking = { method: 'POST', path: '/payments' }
       expect(await edge.ask(good({ ...asking, body: 'x'.repeat(65_536) }))).toMatchObject({ status: 200, hits: 1 })
       expect(await edge.ask(good({ ...asking, body: 'x'.repeat(200_000) }))).toMatchObject({ status: 413, hits: 0 })
@@ -119,7 +119,7 @@ describe.each([
     })
   })
 
-  describe('ENV-15, att-envoy-05, att-envoy-13: bytes that are no ASCII', () => {
+  describe('non-utf8, ENV-15, att-envoy-05, att-envoy-13: bytes that are no ASCII', () => {
     const sendGood = (change: (headers: Record<string, string>) => Record<string, string>, path = '/accounts') => {
       const headers = change({ ...(edge.good().headers as Record<string, string>) })
       const text = `GET ${path} HTTP/1.1\r\nhost: api.bank.example\r\n${headerLines(headers)}\r\n`

@@ -56,8 +56,9 @@ export interface Manifest {
 
 export interface Deployment extends Manifest {
   readonly spec: {
-    readonly replicas: number
-    readonly strategy: { readonly type: string }
+    /** Absent where an autoscaler decides. */
+    readonly replicas?: number
+    readonly strategy: { readonly type: string; readonly rollingUpdate?: object }
     readonly selector: { readonly matchLabels: Readonly<Record<string, string>> }
     readonly template: {
       readonly metadata: { readonly labels: Readonly<Record<string, string>> }
@@ -106,6 +107,22 @@ export function configurationOf(file: string): string {
   if (text === undefined) throw new Error(`${file} has no ConfigMap with envoy-fapi.yaml`)
   return text
 }
+
+/** As much of a HorizontalPodAutoscaler as the tests look at. */
+interface Autoscaler {
+  readonly scaleTargetRef: { readonly kind: string; readonly name: string }
+  readonly minReplicas: number
+  readonly maxReplicas: number
+}
+
+export function autoscalerOf(file: string): Autoscaler | undefined {
+  const found = manifestsOf(file).find(({ kind }) => kind === 'HorizontalPodAutoscaler')
+  return found?.spec as Autoscaler | undefined
+}
+
+/** As many replicas of the service as there may be. */
+export const mostReplicas = (file: string): number =>
+  autoscalerOf(file)?.maxReplicas ?? deploymentOf(file).spec.replicas ?? 1
 
 /** What stands under `spec` of the first object of a kind. */
 export function specOf(file: string, wanted: string): unknown {

@@ -145,5 +145,8 @@ export async function resend(
   return answers
 }
 
-/** A date that no proof used until now can have. */
-export const afterLoss = ({ store }: Pick<TestStore, 'store'>): number => Math.floor(store.unknownUntil()) + 1
+/** A date that no proof used until now can have; the replicas’ clocks go on until they take proofs of that date. */
+export function afterLoss(...replicas: readonly Pick<TestStore, 'store' | 'step'>[]): number {
+  for (const { step } of replicas) step(2)
+  return Math.floor(Math.max(...replicas.map(({ store }) => store.unknownUntil()))) + 1
+}

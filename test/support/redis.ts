@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis, type RedisOptions } from 'ioredis'
 import { vi } from 'vitest'
 import { findFree } from '../../demo/ports.ts'
+import { startRedis as launchRedis, type RunningRedis } from '../../tools/redis.ts'
 
 /** A real redis-server on loopback, with a folder of its own. */
 export interface TestRedis {
@@ -35,7 +35,9 @@ export async function startRedis(settings: RedisSettings = {}): Promise<TestRedi
   const directory = mkdtempSync(join(tmpdir(), 'envoy-fapi-redis-'))
   const [free = 0] = await findFree(1)
   const port = settings.port ?? free
-  let child: ChildProcess | undefined
+  let running: RunningRedis | undefined
+  /** Ends one that has not come up yet. */
+  let giveUp: (() => Promise<void>) | undefined
   const admin: TestRedis['admin'] = async (command, ...args) => {
     const client = new Redis({ port, lazyConnect: true, retryStrategy: () => null, ...settings.admin })
     client.on('error', () => undefined)
@@ -47,32 +49,20 @@ export async function startRedis(settings: RedisSettings = {}): Promise<TestRedi
     }
   }
   const kill = async (): Promise<void> => {
-    const ending = child
-    child = undefined
-    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    ending.once('exit', () => resolve())
-    ending.kill('SIGKILL')
-    await promise
+    const ending = running
+    running = undefined
+    await (ending?.kill ?? giveUp)?.()
   }
   const start = async (): Promise<void> => {
-    const listen = settings.tls ? ['--port', '0', '--tls-port', `${port}`] : ['--port', `${port}`]
-    const common = [
-      ...['--bind', '127.0.0.1'],
-      ...['--dir', directory],
-      ...['--save', ''],
-      ...['--appendonly', 'no'],
-      ...['--repl-diskless-sync-delay', '0'],
-    ]
-    child = spawn('redis-server', [...listen, ...common, ...(settings.args ?? [])], { stdio: 'ignore' })
-    const started = child
-    await vi.waitFor(
-      async () => {
-        if (started.exitCode !== null) throw new Error(`redis-server ended with ${started.exitCode}`)
-        await admin('ping')
-      },
-      { timeout: 10_000, interval: 20 },
-    )
+    const tls = settings.tls ? ['--port', '0', '--tls-port', `${port}`] : []
+    const more = [...tls, ...(settings.args ?? [])]
+    const log = join(directory, 'redis.log')
+    const spawned = (stop: () => Promise<void>): void => {
+      giveUp = stop
+    }
+    running = await launchRedis({ redis: 'redis-server', port, directory, log, more, spawned })
+    // What lies in its folder is read after the port is open.
+    await vi.waitFor(() => admin('ping'), { timeout: 10_000, interval: 20 })
   }
   await start()
   return {
@@ -82,7 +72,7 @@ export async function startRedis(settings: RedisSettings = {}): Promise<TestRedi
     admin,
     kill,
     start,
-    signal: (name) => void child?.kill(name),
+    signal: (name) => running?.signal(name),
     stop: async () => {
       await kill()
       rmSync(directory, { recursive: true, force: true })

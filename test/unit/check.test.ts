@@ -114,7 +114,7 @@ describe('the time budget', () => {
   })
 })
 
-describe('ERR-16 faults around us end in a complete denial', () => {
+describe('policy-throw, ERR-16 faults around us end in a complete denial', () => {
   const boom = (): never => {
     throw new Error('boom')
   }

@@ -71,7 +71,7 @@ describe('a changed file', () => {
   })
 })
 
-describe('a broken file', () => {
+describe('conf-broken: a broken file', () => {
   const reference = `$${'{SECRET}'}`
   test('is refused, told with every problem, and the last good one stays', async () => {
     const { start, change, lines, text: said } = buildLife(text([server('one')]), { SECRET: 'Correct-Horse-Battery' })

@@ -20,7 +20,7 @@ test('genuine evidence of this request passes, so every refusal below means some
   expect(await ending(custom(() => ok({ token, binding }), { yields: ['token', 'binding'] }))).toBe('allow')
 })
 
-describe('what a policy may not return instead of a result', () => {
+describe('policy-throw: what a policy may not return instead of a result', () => {
   const results: readonly (readonly [string, () => unknown])[] = [
     ['nothing', () => undefined],
     ['null', () => null],

@@ -22,7 +22,7 @@ const http2 = (type: number, flags: number, stream: number, payload: Buffer): Bu
 }
 const SETTINGS = http2(4, 0, 0, Buffer.alloc(0))
 
-describe('att-dos-01: bytes that are no proper HTTP/2', () => {
+describe('h2-abuse, garbage-port, att-dos-01: bytes that are no proper HTTP/2', () => {
   test.each([
     ['nothing', Buffer.alloc(0)],
     ['noise', randomBytes(4096)],
@@ -76,7 +76,7 @@ describe('att-dos-01: bytes that are no proper HTTP/2', () => {
   })
 })
 
-describe('att-dos-01: messages that are no CheckRequest', () => {
+describe('check-empty, att-dos-01: messages that are no CheckRequest', () => {
   test.each([
     ['a field cut short', Buffer.from([0x0a, 0x20, 0x01])],
     ['a wire type that does not exist', Buffer.from([0x0f])],
@@ -103,7 +103,7 @@ describe('att-dos-01: messages that are no CheckRequest', () => {
   })
 })
 
-describe('att-dos-02: messages that are too large', () => {
+describe('body-big, att-dos-02: messages that are too large', () => {
   const filled = (size: number): Buffer => field(9, Buffer.alloc(size))
   test('just below 1 MiB is answered, beyond is refused', async () => {
     const { connect } = await startTestServer()
@@ -160,7 +160,7 @@ describe('att-dos-03: messages that are nested too deeply', () => {
   })
 })
 
-describe('att-envoy-17: calls that are cancelled', () => {
+describe('envoy-cancel, att-envoy-17: calls that are cancelled', () => {
   test('thousands of Checks under way: each gives its place back when it ends, although nobody listens', async () => {
     const open = new Set<(response: CheckResponse) => void>()
     const { connect, events } = await startTestServer({

@@ -30,11 +30,11 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
-# Waits up to a minute for a command to succeed.
+# Waits up to three minutes for a command to succeed: the demo takes one, and longer on a busy machine.
 wait_for() { # what it is, command
   local what=$1 tries
   shift
-  for ((tries = 0; tries < 240; tries++)); do
+  for ((tries = 0; tries < 720; tries++)); do
     "$@" >/dev/null 2>&1 && return
     sleep 0.25
   done

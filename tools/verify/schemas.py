@@ -14,8 +14,8 @@ import kubernetes_validate
 import yaml
 
 OWN = [
-    'configmap-v1', 'deployment-apps-v1', 'networkpolicy-networking-v1', 'poddisruptionbudget-policy-v1', 'service-v1',
-    'serviceaccount-v1',
+    'configmap-v1', 'deployment-apps-v1', 'horizontalpodautoscaler-autoscaling-v2', 'networkpolicy-networking-v1',
+    'poddisruptionbudget-policy-v1', 'service-v1', 'serviceaccount-v1', 'statefulset-apps-v1',
 ]
 ISTIO = 'istio/customresourcedefinitions.gen.yaml'
 GATEWAY_API = 'gateway-api/gateway.networking.k8s.io_{}.yaml'

@@ -3,7 +3,7 @@ import { chmodSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { freePorts } from '../../../demo/ports.ts'
+import { findFree, freePorts } from '../../../demo/ports.ts'
 import { issue } from '../../../tools/pki.ts'
 import { commandLine } from '../../support/command-line.ts'
 import { directoryWith, smallest } from '../../support/config-files.ts'
@@ -182,6 +182,17 @@ describe('addresses and files', () => {
     const { admin } = { admin: `127.0.0.1:${(await freePorts()).metrics}` }
     const { code, told } = await examine({ ...offline, listen: { check: `127.0.0.1:${port}`, admin } }, keysFile)
     expect([code, about(told)]).toEqual([1, [expect.stringContaining('is in use by another process')]])
+  })
+  test('a Redis that is away, whose key everybody may read', async () => {
+    const { certificate, key: pem } = until(90)
+    const files = { ...keysFile, 'cert.pem': certificate, 'redis.pem': pem }
+    const [port = 0] = await findFree(1)
+    const replay = { url: `rediss://127.0.0.1:${port}`, tls: { certificate: 'cert.pem', key: 'redis.pem' } }
+    const { code, told } = await examine({ ...offline, stores: { replay } }, files, { 'redis.pem': 0o644 })
+    expect([code, about(told)]).toEqual([
+      1,
+      ['DR-14 mode 0644', 'DR-16 connection: there is no connection to Redis (ECONNREFUSED)'],
+    ])
   })
   test('choices that protect less', async () => {
     const { code, told } = await examine({ ...offline, stores: { afterRestart: 'accept' } }, keysFile)

@@ -23,7 +23,7 @@ const yamlOf = ({ files, folder }: Written): readonly string[] =>
     .map((name) => join(folder, name))
 
 /** Files that kustomize completes or merges into others. */
-const partial = /kustomization\.yaml$|^k8s\/base\/|overlays\/sidecar\/envoy\.yaml$|own-pod\.yaml$/
+const partial = /kustomization\.yaml$|^k8s\/base\/|overlays\/sidecar\/envoy\.yaml$|own-pod\.yaml$|in-mesh\.yaml$/
 
 /** Every text in a document, keys left out. */
 const texts = (value: unknown): readonly string[] =>

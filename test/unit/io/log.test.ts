@@ -86,7 +86,7 @@ describe('levels', () => {
   })
 })
 
-describe('att-envoy-11 what a client sends stays inside its field', () => {
+describe('log-inject, att-envoy-11 what a client sends stays inside its field', () => {
   const hostile = [
     'a\nb',
     '\u001b[31mred',

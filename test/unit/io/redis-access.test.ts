@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
-import { createAuthority, type Identity, issue, type Subject } from '../../../tools/pki.ts'
+import { describe, expect, test, vi } from 'vitest'
+import { findFree } from '../../../demo/ports.ts'
+import { createAuthority, issue, type Subject } from '../../../tools/pki.ts'
 import { grant } from '../../support/redis.ts'
 import { afterLoss, forgetStart, freshRedis, openStore } from '../../support/redis-replays.ts'
 
@@ -10,12 +11,12 @@ describe('redis-garbage: users', () => {
     const redis = await freshRedis()
     await redis.admin('acl', ...grant('another'))
     const replay = { url: redis.url, username: 'fapi', password: 'correct horse' }
-    const { claim, until, store } = openStore({ replay })
+    const { claim, until, step, store } = openStore({ replay })
     await until('authentication')
     expect(await claim()).toBe('unavailable')
     await redis.admin('acl', ...grant('correct horse'))
     await until(undefined)
-    expect(await claim({ issuedAt: afterLoss({ store }) })).toBe('fresh')
+    expect(await claim({ issuedAt: afterLoss({ store, step }) })).toBe('fresh')
   })
 
   test('rights that are taken away while it runs', async () => {
@@ -57,7 +58,7 @@ describe('TLS', () => {
   const client = issue(authority, { name: 'envoy-fapi', usage: 'client' })
 
   /** A Redis that takes TLS with a client certificate alone, and the files a replica needs for it. */
-  async function secureRedis(subject: Subject, signer: Identity = authority) {
+  async function secureRedis(subject: Subject, signer = authority, port?: number, more: readonly string[] = []) {
     const folder = (await freshRedis()).directory
     const write = (name: string, text: string): string => {
       const file = join(folder, name)
@@ -74,15 +75,20 @@ describe('TLS', () => {
     ]
     const { certificate: cert, key } = client
     const admin = { tls: { cert, key, rejectUnauthorized: false } }
-    const redis = await freshRedis({ tls: true, args: [...own, '--tls-ca-cert-file', ca], admin })
+    const redis = await freshRedis({
+      tls: true,
+      args: [...own, '--tls-ca-cert-file', ca, ...more],
+      admin,
+      ...(port !== undefined && { port }),
+    })
     return { redis, tls: { ca, certificate: write('client.pem', cert), key: write('client.key', key) } }
   }
 
   test('the right authority, name and client certificate', async () => {
     const { redis, tls } = await secureRedis(local)
-    const { claim, until, store } = openStore({ replay: { url: redis.url, tls } })
+    const { claim, until, step, store } = openStore({ replay: { url: redis.url, tls } })
     await until(undefined)
-    expect(await claim({ issuedAt: afterLoss({ store }) })).toBe('fresh')
+    expect(await claim({ issuedAt: afterLoss({ store, step }) })).toBe('fresh')
   })
   test.each([
     ['another authority', local, stranger],
@@ -99,6 +105,20 @@ describe('TLS', () => {
     const { claim, until } = openStore({ replay: { url: redis.url, tls: { ca: tls.ca } } })
     await until('tls')
     expect(await claim()).toBe('unavailable')
+  })
+  test('a Cluster is reached with the same authority and client certificate', async () => {
+    const [port = 0] = await findFree(1)
+    const { redis, tls } = await secureRedis(local, authority, port, [
+      ...['--cluster-enabled', 'yes', '--tls-cluster', 'yes', '--cluster-announce-ip', '127.0.0.1'],
+      ...['--cluster-port', `${port > 40_000 ? port - 20_000 : port + 10_000}`],
+    ])
+    await redis.admin('cluster', 'addslotsrange', 0, 16_383)
+    await vi.waitFor(async () => expect(await redis.admin('cluster', 'info')).toContain('cluster_state:ok'), 10_000)
+    const { claim, until, step, store } = openStore({ replay: { cluster: [redis.url], tls } })
+    await until(undefined)
+    expect(await claim({ issuedAt: afterLoss({ store, step }) })).toBe('fresh')
+    const bare = openStore({ replay: { cluster: [redis.url], tls: { ca: tls.ca } } })
+    expect(await bare.claim()).toBe('unavailable')
   })
   test('a Redis that speaks no TLS', async () => {
     const redis = await freshRedis()

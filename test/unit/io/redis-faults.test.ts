@@ -31,7 +31,7 @@ const downs = ({ events }: Pick<Awaited<ReturnType<typeof settledStore>>, 'event
 describe('DPOP-47 redis-kill: Redis is gone', () => {
   test('every claim is refused until it is back, and what was used stays refused', async () => {
     const replica = await settledStore()
-    const { claim, redis, until, events, store } = replica
+    const { claim, redis, until, events, step, store } = replica
     const used = await spend(claim, 100)
     expect(used).toHaveLength(100)
     await redis.kill()
@@ -44,19 +44,19 @@ describe('DPOP-47 redis-kill: Redis is gone', () => {
     await until(undefined)
     expect(events.at(-1)).toEqual({ kind: 'up' })
     expect(await resend(claim, used)).toEqual(new Set(['unknown']))
-    expect(await claim({ digest: 'newer', issuedAt: afterLoss({ store }) })).toBe('fresh')
+    expect(await claim({ digest: 'newer', issuedAt: afterLoss({ store, step }) })).toBe('fresh')
   })
 
   test('a start without Redis waits for it', async () => {
     const redis = await freshRedis()
     await redis.kill()
-    const { store, until, claim } = openStore({ replay: redis.url })
+    const { step, store, until, claim } = openStore({ replay: redis.url })
     expect(store.trouble()).toBe('unasked')
     expect(await claim()).toBe('unavailable')
     await until('connection')
     await redis.start()
     await until(undefined)
-    expect(await claim({ issuedAt: afterLoss({ store }) })).toBe('fresh')
+    expect(await claim({ issuedAt: afterLoss({ store, step }) })).toBe('fresh')
   })
 })
 
@@ -105,7 +105,7 @@ describe('redis-hang: Redis keeps the socket and says nothing', () => {
 
 describe('redis-slow', () => {
   test('replies within the timeout are waited for', async () => {
-    const { claim, relay, until } = await relayedStore({ timeout: 0.1 })
+    const { claim, relay, until } = await relayedStore({ timeout: 1 })
     relay.delay = 50
     expect(await spend(claim, 100)).toHaveLength(100)
     await until(undefined)

@@ -7,9 +7,10 @@ import { findFree } from '../../../demo/ports.ts'
 import { exitOf, stopProcess } from '../../../tools/envoy.ts'
 import { grant, type TestRedis } from '../../support/redis.ts'
 import { afterLoss, freshRedis, openStore, resend, spend } from '../../support/redis-replays.ts'
+import { startRelay } from '../../support/relay.ts'
 
 /** A Sentinel that moves the primary after a second of silence, and one vote is enough. */
-async function startSentinel(primary: TestRedis): Promise<{ readonly url: string }> {
+async function startSentinel(primary: TestRedis): Promise<Pick<TestRedis, 'url' | 'admin'>> {
   const [port = 0] = await findFree(1)
   const file = join(primary.directory, `sentinel-${port}.conf`)
   const settings = [
@@ -29,8 +30,28 @@ async function startSentinel(primary: TestRedis): Promise<{ readonly url: string
   onTestFinished(() => client.disconnect())
   // It cannot promote a standby that it has not heard of.
   await vi.waitFor(async () => expect(await client.call('sentinel', 'replicas', 'replays')).toHaveLength(1), 20_000)
-  return { url: `redis://127.0.0.1:${port}` }
+  return { url: `redis://127.0.0.1:${port}`, admin: (command, ...args) => client.call(command, ...args) }
 }
+
+test('Sentinel: each is listened to, and one that cannot be reached prints nothing', { timeout: 60_000 }, async () => {
+  const printed = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+  onTestFinished(() => printed.mockRestore())
+  const primary = await freshRedis()
+  const standby = await freshRedis()
+  await standby.admin('replicaof', '127.0.0.1', primary.port)
+  const { url, admin } = await startSentinel(primary)
+  const gone = await startRelay(primary.port)
+  await gone.stop()
+  const sentinel = { master: 'replays', urls: [url, gone.url] }
+  const { until } = openStore({ replay: { sentinel } })
+  await until(undefined)
+  const listeners = async () => String(await admin('client', 'list', 'type', 'pubsub')).match(/name=envoy-fapi /g)
+  await vi.waitFor(async () => expect(await listeners()).toHaveLength(1), 10_000)
+  // Long enough for the other to be refused.
+  const end = performance.now() + 500
+  await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(end), 5000)
+  expect(printed).not.toHaveBeenCalled()
+})
 
 test('Sentinel: after a failover the new primary is found, and no used proof passes there', {
   timeout: 60_000,
@@ -40,9 +61,9 @@ test('Sentinel: after a failover the new primary is found, and no used proof pas
   await standby.admin('replicaof', '127.0.0.1', primary.port)
   await vi.waitFor(async () => expect(await standby.admin('info', 'replication')).toContain('link_status:up'), 10_000)
   const { url } = await startSentinel(primary)
-  const { claim, until, works, store } = openStore({ replay: { sentinel: { master: 'replays', urls: [url] } } })
+  const { claim, until, works, step, store } = openStore({ replay: { sentinel: { master: 'replays', urls: [url] } } })
   await until(undefined)
-  const issuedAt = afterLoss({ store })
+  const issuedAt = afterLoss({ store, step })
   const used = await spend(claim, 50, { issuedAt })
   expect(used).toHaveLength(50)
   await primary.kill()
@@ -54,7 +75,7 @@ test('Sentinel: after a failover the new primary is found, and no used proof pas
   await works()
   await until(undefined)
   expect([...(await resend(claim, used, { issuedAt }))].filter((answer) => answer === 'fresh')).toEqual([])
-  expect(await claim({ digest: 'newer', issuedAt: afterLoss({ store }) })).toBe('fresh')
+  expect(await claim({ digest: 'newer', issuedAt: afterLoss({ store, step }) })).toBe('fresh')
 })
 
 /** Three primaries without replicas; every slot is served. */
@@ -110,7 +131,7 @@ test('Cluster: proofs are spread over the nodes, and each is used once', { timeo
   const other = openStore({ replay, shards: 16 })
   await one.until(undefined)
   await other.until(undefined)
-  const issuedAt = afterLoss(one)
+  const issuedAt = afterLoss(one, other)
   for (const thumbprint of 'ABCDEFGHIJKLMNOP')
     for (const digest of ['a', 'b', 'c']) {
       const wanted = { thumbprint, digest: thumbprint + digest, issuedAt }

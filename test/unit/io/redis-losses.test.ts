@@ -18,7 +18,7 @@ const lossesOf = ({ events }: Pick<Awaited<ReturnType<typeof settledStore>>, 'ev
 describe('att-dpop-07 Redis forgets used proofs', () => {
   test('redis-flush: none of them passes, newer ones do', async () => {
     const replica = await settledStore()
-    const { claim, redis, store } = replica
+    const { claim, redis, step, store } = replica
     const used = [
       ...(await spend(claim, 500, { prefix: 'a', thumbprint: 'a' })),
       ...(await spend(claim, 500, { prefix: 'b', thumbprint: 'b' })),
@@ -27,7 +27,7 @@ describe('att-dpop-07 Redis forgets used proofs', () => {
     await redis.admin('flushall')
     expect(await resend(claim, used)).toEqual(new Set(['unknown']))
     expect(lossesOf(replica)).toEqual(['emptied', 'emptied'])
-    expect(await claim({ digest: 'a 0', issuedAt: afterLoss({ store }) })).toBe('fresh')
+    expect(await claim({ digest: 'a 0', issuedAt: afterLoss({ store, step }) })).toBe('fresh')
   })
 
   test('a proof dated as far ahead as is allowed does not pass either', async () => {
@@ -40,6 +40,20 @@ describe('att-dpop-07 Redis forgets used proofs', () => {
     const other = openStore({ replay: redis.url })
     await other.until(undefined)
     expect(await other.claim({ issuedAt })).toBe('unknown')
+  })
+
+  test('nor further ahead than the replica allowed that noticed the loss', async () => {
+    const { claim, redis, now, store } = await settledStore({ maxFuture: 60 })
+    const issuedAt = Math.floor(now()) + 50
+    expect(await claim({ issuedAt })).toBe('fresh')
+    store.close()
+    await redis.admin('flushall')
+    const other = openStore({ replay: redis.url })
+    await other.until(undefined)
+    expect(other.store.unknownUntil()).toBeLessThan(issuedAt)
+    // A reload lets it take what it did not take before.
+    expect(await other.claim({ issuedAt })).toBe('unknown')
+    expect(await other.claim({ digest: 'newer', issuedAt: afterLoss(other) })).toBe('fresh')
   })
 
   test('redis-restart-empty: none of them passes', async () => {
@@ -55,7 +69,7 @@ describe('att-dpop-07 Redis forgets used proofs', () => {
 
   test('a restart from an older snapshot: what it lacks does not pass', async () => {
     const replica = await settledStore()
-    const { claim, redis, works, store } = replica
+    const { claim, redis, works, step, store } = replica
     const kept = await spend(claim, 50, { prefix: 'kept' })
     await redis.admin('save')
     const lacking = await spend(claim, 50, { prefix: 'lacking' })
@@ -65,7 +79,7 @@ describe('att-dpop-07 Redis forgets used proofs', () => {
     expect(await resend(claim, kept)).toEqual(new Set(['used']))
     expect(await resend(claim, lacking)).toEqual(new Set(['unknown']))
     expect(lossesOf(replica)).toEqual(['emptied', 'restarted'])
-    expect(await claim({ digest: 'newer', issuedAt: afterLoss({ store }) })).toBe('fresh')
+    expect(await claim({ digest: 'newer', issuedAt: afterLoss({ store, step }) })).toBe('fresh')
     rmSync(join(redis.directory, 'dump.rdb'))
   })
 
@@ -181,7 +195,7 @@ describe('replicas of the service', () => {
     await Promise.all([one.claim({ digest: 'a' }), other.claim({ digest: 'b' })])
     expect(one.store.unknownUntil()).toBe(other.store.unknownUntil())
     const digests = Array.from({ length: 50 }, (_, index) => `copy ${index}`)
-    const issuedAt = afterLoss(one)
+    const issuedAt = afterLoss(one, other)
     for (const digest of digests) {
       const answers = await Promise.all([one, other].map(({ claim }) => claim({ digest, issuedAt })))
       expect(answers.sort()).toEqual(['fresh', 'used'])

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { freshRedis, MARKER, openStore, resend, settledStore, spend } from '../../support/redis-replays.ts'
 
 describe('redis-full: no memory left', () => {
@@ -15,6 +15,16 @@ describe('redis-full: no memory left', () => {
     await redis.admin('config', 'set', 'maxmemory', 0)
     await until(undefined)
     expect(await resend(claim, ['a', 'b'])).toEqual(new Set(['fresh']))
+  })
+
+  test('what is used stays used also when the marker can no longer be written', async () => {
+    const { claim, redis, until } = await settledStore()
+    const used = await spend(claim, 5)
+    await redis.admin('config', 'set', 'maxmemory', 1)
+    await until('full')
+    const seen = async (): Promise<number> => Number(await redis.admin('hget', MARKER, 'seen'))
+    await vi.waitFor(async () => expect(Date.now() - (await seen())).toBeGreaterThan(1500), 10_000)
+    expect(await resend(claim, used)).toEqual(new Set(['used']))
   })
 
   test.each(['allkeys-lru', 'allkeys-random', 'volatile-lru', 'volatile-ttl'])(
@@ -103,6 +113,15 @@ describe('clocks', () => {
     expect(await claim({ digest: used[0] ?? '', ttl: 300 })).toBe('unknown')
     expect(await redis.admin('hget', MARKER, 'window')).toBe('300000')
   })
+})
+
+test('replay-flood: one key gets its share, others are served, and its first proof stays used', async () => {
+  const { claim } = await settledStore({ quota: 100 })
+  const fresh = await spend(claim, 300)
+  expect(fresh).toHaveLength(100)
+  expect(await resend(claim, ['one more', 'another'])).toEqual(new Set(['quota']))
+  expect(await claim({ digest: 'of another', thumbprint: 'another' })).toBe('fresh')
+  expect(await resend(claim, fresh)).toEqual(new Set(['used']))
 })
 
 test('what was counted before the window grew does not count for ever', async () => {

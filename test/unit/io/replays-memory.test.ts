@@ -26,7 +26,7 @@ function besiege({ claim }: ReturnType<typeof buildReplays>, prefix: string, cou
   return new Set(answers.flatMap((set) => [...set]))
 }
 
-test('att-dpop-02 refused claims cost no memory, however many there are', () => {
+test('unauth-flood, att-dpop-02 refused claims cost no memory, however many there are', () => {
   const replays = buildReplays({ capacity: 1000 })
   expect(besiege(replays, 'fill', 1000)).toEqual(new Set(['fresh']))
   const before = held()

@@ -73,7 +73,7 @@ test('a file that goes and comes back is told both times, also after the rename 
   await expectCalls(3)
 })
 
-test('the swap of a mounted ConfigMap is told once, and the one after it as well', async () => {
+test('conf-partial: the swap of a mounted ConfigMap is told once, and the one after it as well', async () => {
   const { at, directory, start, expectCalls } = startWatch(['a.yaml'])
   const swap = (version: string): void => {
     mkdirSync(at(`..${version}`))
@@ -91,7 +91,7 @@ test('the swap of a mounted ConfigMap is told once, and the one after it as well
   await expectCalls(2)
 })
 
-test('a file that is being written is not told before it stands still', async () => {
+test('conf-partial: a file that is being written is not told before it stands still', async () => {
   const { at, start, calls, expectCalls } = startWatch(['a.yaml'])
   writeFileSync(at('a.yaml'), 'one')
   start()

@@ -2,15 +2,30 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import type { Config } from '../../../src/config.ts'
 import { loadText } from '../../support/config-files.ts'
-import { configurationOf, manifestsOf, podOf, serviceOf, specOf, workloads } from '../../support/kubernetes.ts'
+import {
+  configurationOf,
+  manifestsOf,
+  mostReplicas,
+  podOf,
+  serviceOf,
+  specOf,
+  workloads,
+} from '../../support/kubernetes.ts'
 
 const FILES = '/etc/envoy-fapi'
 
-/** Reads the configuration as the pod does, with an empty file in each place where a Secret or ConfigMap is mounted. */
+/** What stands in a mounted file: no two secrets are the same, and none is short. */
+const contentOf = (path: string): string => `${path} 7KqXz0vRbWm3TjYs9LcFhD2g`
+
+/** Reads the configuration as the pod does, with a file in each place where a Secret or ConfigMap is mounted. */
 function loadMounted(file: string): Config {
   const text = configurationOf(file)
   const named = [...text.matchAll(/\/etc\/envoy-fapi\/([\w./-]+)/g)].map(([, path = '']) => path)
-  const loaded = loadText(text.replaceAll(`${FILES}/`, ''), {}, Object.fromEntries(named.map((path) => [path, ''])))
+  const loaded = loadText(
+    text.replaceAll(`${FILES}/`, ''),
+    {},
+    Object.fromEntries(named.map((path) => [path, contentOf(path)])),
+  )
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
   return loaded.config
 }
@@ -23,7 +38,7 @@ describe.each(workloads)('%s', (file) => {
   test('the service accepts its configuration', () => {
     const config = loadMounted(file)
     expect(config.profile).toBe('fapi2-security')
-    expect(config.replicas).toBe(1)
+    expect(config.replicas).toBe(mostReplicas(file))
   })
   test('it is started with the file that is mounted', () => {
     expect(args).toEqual(['serve', '--config', `${FILES}/config/envoy-fapi.yaml`])

@@ -5,7 +5,6 @@ import { hashSources, readManifests } from '../../../tools/manifests.ts'
 import {
   containersOf,
   deploymentOf,
-  manifestsOf,
   podOf,
   rendered,
   root,
@@ -22,6 +21,9 @@ test('there are manifests and rendered ones', () => {
     'k8s/sidecar.yaml',
     `${rendered}/helm-mesh.yaml`,
     `${rendered}/helm-mutual-tls.yaml`,
+    `${rendered}/helm-replicas-autoscaled.yaml`,
+    `${rendered}/helm-replicas.yaml`,
+    `${rendered}/kustomize-overlays-replicas.yaml`,
     `${rendered}/kustomize-overlays-sidecar.yaml`,
     `${rendered}/kustomize-overlays-standalone.yaml`,
   ])
@@ -81,16 +83,6 @@ describe.each(workloads)('%s', (file) => {
     expect(resources?.limits?.memory).toMatch(/^[0-9]+[MG]i$/)
   })
 
-  test('one replica, and the old one is gone before the new one starts', () => {
-    const { spec } = deploymentOf(file)
-    expect(spec.replicas).toBe(1)
-    expect(spec.strategy).toEqual({ type: 'Recreate' })
-  })
-
-  test('nothing promises what one replica cannot keep', () => {
-    expect(manifestsOf(file).map(({ kind }) => kind)).not.toContain('HorizontalPodAutoscaler')
-  })
-
   test('the selector finds the pod', () => {
     const { selector, template } = deploymentOf(file).spec
     expect(template.metadata.labels).toMatchObject(selector.matchLabels)
@@ -122,12 +114,6 @@ describe.each(workloads.filter((file) => !file.includes('sidecar')))('by itself:
     const seconds = serviceOf(file).lifecycle?.preStop.sleep.seconds ?? 0
     expect(seconds).toBeGreaterThan(0)
     expect(seconds + 10).toBeLessThan(podOf(file).terminationGracePeriodSeconds ?? 30)
-  })
-  test('a node can be drained', () => {
-    expect(specOf(file, 'PodDisruptionBudget')).toMatchObject({
-      maxUnavailable: 1,
-      unhealthyPodEvictionPolicy: 'AlwaysAllow',
-    })
   })
 })
 

@@ -96,7 +96,7 @@ describe('what the store is asked', () => {
   })
 })
 
-describe('ERR-12, T-17, DPOP-50 a proof that fails any other check is never shown to the store', () => {
+describe('unauth-flood, ERR-12, T-17, DPOP-50 a proof that fails any other check is never shown to the store', () => {
   const token = verifiedToken(bound)
   const broken = `${proof().split('.').slice(0, 2).join('.')}.${'A'.repeat(86)}`
   const failing: readonly (readonly [string, Partial<Attempt>])[] = [

@@ -77,7 +77,7 @@ describe.each(uses)('keys that may verify, in a %s', (use) => {
   )
 })
 
-describe('JWK-07, FAPI-CR-04, att-jose-05 RSA by size and exponent, before anything is imported', () => {
+describe('rsa-cost, JWK-07, FAPI-CR-04, att-jose-05 RSA by size and exponent, before anything is imported', () => {
   const sized = (bits: number, last?: number) => problem({ kty: 'RSA', e: 'AQAB', n: modulus(bits, last) })
   test.each([2048, 2049, 3072, 4095, 4096])('%i bits', (bits) => expect(sized(bits)).toBe('none'))
   test.each([8, 512, 1024, 2040, 2047, 4097, 4104, 16_384])('not %i bits', (bits) =>

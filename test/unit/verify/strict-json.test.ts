@@ -113,7 +113,7 @@ describe('JWT-18, att-jose-13 bytes that are not what they seem', () => {
     expect(read('{"a":"\ufeff"}')).toEqual({ ok: true, value: { a: '\ufeff' } }))
 })
 
-describe('JWT-18 limits', () => {
+describe('json-abuse, JWT-18 limits', () => {
   test('16 levels, of objects and lists alike', () => {
     expect([problem(nested(16)), problem(nested(17))]).toEqual(['none', 'it is nested too deeply'])
     expect([problem(nested(15, '{"a":[', ']}').replace('{}', '1')), problem(`{"a":${'['.repeat(16)}`)]).toEqual([

@@ -17,3 +17,18 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- define "envoy-fapi.image" -}}
 {{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}{{ else }}{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
+
+{{/* Whether replicas share what they remember. */}}
+{{- define "envoy-fapi.shared" -}}
+{{- if ne (dig "stores" "replay" "memory" .Values.config | toString) "memory" }}true{{ end }}
+{{- end }}
+
+{{/* As many replicas as there may be. */}}
+{{- define "envoy-fapi.most" -}}
+{{- $most := .Values.replicas | int }}
+{{- if .Values.autoscaling.enabled }}{{ $most = .Values.autoscaling.maxReplicas | int }}{{ end }}
+{{- if and (gt $most 1) (not (include "envoy-fapi.shared" .)) }}
+{{- fail (printf "%d replicas need a replay store that they share: a proof used at one would pass at another. Set config.stores.replay to rediss://… (docs/replicas.md), or leave replicas at 1 and autoscaling off." $most) }}
+{{- end }}
+{{- $most }}
+{{- end }}
