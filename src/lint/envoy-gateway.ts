@@ -16,18 +16,34 @@ const packs = (manifests: Manifests): boolean =>
     (filter) => at(filter, 'with_request_body', 'pack_as_bytes').value === true,
   )
 
-/** Policies for routes that ask nobody and take the place of one that does. */
-const takingOver = (manifests: Manifests): readonly Spot[] =>
-  extAuth(manifests).length === 0
-    ? []
-    : ofKind(manifests, 'SecurityPolicy')
-        .map((policy) => at(policy, 'spec'))
-        .filter((spec) => !(present(at(spec, 'extAuth')) || present(at(spec, 'mergeType'))))
-        .flatMap((spec) => [
-          at(spec, 'targetRef'),
-          ...['targetRefs', 'targetSelectors'].flatMap((key) => items(at(spec, key))),
-        ])
-        .filter((target) => /Route$/.test(textOf(at(target, 'kind'))))
+/** What a SecurityPolicy is about. */
+const targetsOf = (policy: Spot): readonly Spot[] => [
+  ...[at(policy, 'spec', 'targetRef')].filter(present),
+  ...['targetRefs', 'targetSelectors'].flatMap((key) => items(at(policy, 'spec', key))),
+]
+
+/** The Gateway a policy is about, by its full name; none when it is chosen by labels. */
+const gatewayOf = (policy: Spot, target: Spot): string | undefined =>
+  present(at(target, 'name'))
+    ? `${textOf(at(policy, 'metadata', 'namespace'))}/${textOf(at(target, 'name'))}`
+    : undefined
+
+/** What policies that ask nobody are about, where one that asks is about the same, or about what it is part of. */
+function takingOver(manifests: Manifests): readonly Spot[] {
+  const policies = ofKind(manifests, 'SecurityPolicy')
+  const asking = policies.filter((policy) => present(at(policy, 'spec', 'extAuth')))
+  if (asking.length === 0) return []
+  const asked = asking.flatMap((policy) => targetsOf(policy).map((target) => gatewayOf(policy, target)))
+  const touches = (gateway: string | undefined): boolean =>
+    gateway === undefined || asked.includes(undefined) || asked.includes(gateway)
+  return policies
+    .filter((policy) => !(asking.includes(policy) || present(at(policy, 'spec', 'mergeType'))))
+    .flatMap((policy) =>
+      targetsOf(policy).filter(
+        (target) => textOf(at(target, 'kind')) !== 'Gateway' || touches(gatewayOf(policy, target)),
+      ),
+    )
+}
 
 /** What the policies, routes and listeners of Envoy Gateway say. */
 export const gatewayRules: readonly Rule[] = [
@@ -153,9 +169,9 @@ export const gatewayRules: readonly Rule[] = [
   {
     id: 'GL-19',
     severity: 'error',
-    title: 'a route loses its check',
-    why: 'A SecurityPolicy for a route takes the place of the one for the Gateway, and nobody is asked about that route any more.',
-    fix: '`mergeType: StrategicMerge` beside `targetRefs`',
+    title: 'a route or a listener loses its check',
+    why: 'A SecurityPolicy for a route or a listener takes the place of the one for the Gateway, and of two for the same Gateway one alone counts: nobody is asked any more.',
+    fix: 'for a route `mergeType: StrategicMerge` beside `targetRefs`; for a listener or the Gateway everything in the policy with `extAuth`',
     find: takingOver,
   },
 ]

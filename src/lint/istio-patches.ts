@@ -1,7 +1,7 @@
 import { demandsDecision, managers, messages, stripsEarly } from './envoy-parts.ts'
 import { custom } from './istio.ts'
-import type { Manifests, Rule } from './rule.ts'
-import { at, type Spot } from './spot.ts'
+import { type Manifests, ofKind, type Rule } from './rule.ts'
+import { at, inside, items, present, type Spot, textOf } from './spot.ts'
 
 /** The CUSTOM policies, when no patch of these files does what Istio has no setting for. */
 const unlessPatched = (manifests: Manifests, does: (manifests: Manifests) => boolean): readonly Spot[] =>
@@ -9,6 +9,27 @@ const unlessPatched = (manifests: Manifests, does: (manifests: Manifests) => boo
 
 const someAuthz = ({ envoy }: Manifests, name: string): boolean =>
   messages(envoy, 'ExtAuthz').some((filter) => at(filter, name).value === true)
+
+const CERTIFICATES = ['tls_certificates', 'tls_certificate_sds_secret_configs', 'tls_certificate_provider_instance']
+
+/** Whether a patch reaches filter chains of TLS only. */
+function meetsTls(patch: Spot): boolean {
+  const chain = at(patch, 'match', 'listener', 'filter_chain')
+  return textOf(at(chain, 'sni')) !== '' || textOf(at(chain, 'transport_protocol')) === 'tls'
+}
+
+/** The TLS, without a certificate of its own, that patches merge into filter chains of any kind. */
+const strayTls = (manifests: Manifests): readonly Spot[] =>
+  ofKind(manifests, 'EnvoyFilter')
+    .flatMap((filter) => items(at(filter, 'spec', 'config_patches')))
+    .filter((patch) => /^(?:FILTER_CHAIN|LISTENER)$/.test(textOf(at(patch, 'apply_to'))) && !meetsTls(patch))
+    .filter((patch) => textOf(at(patch, 'patch', 'operation')) === 'MERGE')
+    .flatMap((patch) => inside(at(patch, 'patch', 'value')))
+    .map((spot) => at(spot, 'transport_socket'))
+    .filter(
+      (socket) =>
+        present(socket) && !inside(socket).some((spot) => CERTIFICATES.some((name) => present(at(spot, name)))),
+    )
 
 /** What Istio cannot be told without an EnvoyFilter. */
 export const istioPatchRules: readonly Rule[] = [
@@ -83,5 +104,13 @@ export const istioPatchRules: readonly Rule[] = [
             at(context, 'disable_stateful_session_resumption').value === true,
         ),
       ),
+  },
+  {
+    id: 'IL-21',
+    severity: 'error',
+    title: 'filter chains without TLS get a TLS without certificate',
+    why: 'A patch that meets every chain adds its transport socket also where there is none: Envoy then refuses the listener, and goes on with what it had before.',
+    fix: '`match.listener.filterChain` with `sni` or `transportProtocol: tls`',
+    find: strayTls,
   },
 ]

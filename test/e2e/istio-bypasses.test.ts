@@ -41,7 +41,7 @@ describe.each(['gateway', 'sidecar'] as const)('Istio, %s', (name) => {
     ['the host of another listener', 'mtls.bank.example', UNROUTED],
     ['nobody', 'other.example', UNROUTED],
     ['nothing', '', UNROUTED],
-  ])('att-envoy-08, ENV-07: Host is %s', async (_, host, status) => {
+  ])('att-path-05, ENV-07: Host is %s', async (_, host, status) => {
     expect(await sendRaw(bytes('GET /accounts', `host: ${host}`))).toMatchObject({
       status: status === UNROUTED ? unrouted : status,
       hits: 0,
@@ -107,7 +107,7 @@ describe.each(['gateway', 'sidecar'] as const)('Istio, %s', (name) => {
     const asking = edge.good({ method: 'POST', path: '/payments', body: 'x'.repeat(65_537) })
     expect(await edge.ask(asking)).toMatchObject({ status: 413, hits: 0 })
   })
-  test('att-header-03: a name with an underscore, which an upstream may read as another', async () => {
+  test('att-header-01: a name with an underscore, which an upstream may read as another', async () => {
     expect(await edge.ask(edge.good({ headers: { x_authz_subject: 'admin' } }))).toMatchObject({ status: 400, hits: 0 })
   })
   const upgrade = (protocol: string, path: string, headers: Asking['headers'] = {}) =>

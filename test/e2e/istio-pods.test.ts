@@ -28,7 +28,7 @@ describe.each(['gateway', 'sidecar'] as const)('Istio, %s', (name) => {
     stranger = mesh.certify(STRANGER)
   })
 
-  test('att-envoy-13, FAPI-NET-05 only the Envoy that checks reaches the service, and only its Check', async () => {
+  test('att-ops-08, FAPI-NET-05 only the Envoy that checks reaches the service, and only its Check', async () => {
     const [asks, other] = name === 'gateway' ? (['gateway', 'api'] as const) : (['api', 'gateway'] as const)
     const ask = (pod: Identity, line = CHECK) =>
       mesh.fromPod(pod, { to: 'service', line, headers: { 'content-length': '0' } })

@@ -131,7 +131,7 @@ describe.each(elsewhere)('at %s', (address) => {
   })
 })
 
-test('att-dos-01 who sends slowly or too much is cut off, and others are answered meanwhile', async () => {
+test('who sends slowly or too much is cut off, and others are answered meanwhile', async () => {
   const { ports, ask } = await startScraped()
   const open = () => connect({ host: LOOPBACK, port: ports.metrics })
   const [header, body, huge] = [open(), open(), open()]

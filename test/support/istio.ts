@@ -59,7 +59,7 @@ const secretFiles = (account: Account): ReadonlyMap<unknown, string> =>
 const isLeftOut = (value: unknown): boolean =>
   isMembers(value) && typeof value.name === 'string' && LEFT_OUT.test(value.name)
 const LEFT_OUT = /^(?:istio\.(?:metadata_exchange|alpn)|envoy\.filters\.listener\.original_dst)$/
-const LEFT_OUT_MEMBERS: readonly string[] = ['upstream_bind_config', 'lb_policy', 'transport_socket_matches']
+const LEFT_OUT_MEMBERS: readonly string[] = ['upstream_bind_config', 'lb_policy']
 
 /** A proxy as static resources on loopback. */
 export function placeProxy(proxy: MeshProxy, pki: string) {
@@ -118,14 +118,11 @@ function settleMember(place: Place, key: string, value: unknown): Members {
 
 /** Endpoints stand where Istio would discover them. */
 function settleCluster(place: Place, cluster: Members): Members {
-  const { eds_cluster_config: _, transport_socket_matches: matches, type: __, ...kept } = cluster
+  const { eds_cluster_config: _, type: __, ...kept } = cluster
   const name = `${place.proxy.made} ${String(cluster.name)}`
   const target = Object.entries(place.proxy.to).find(([start]) => String(cluster.name).startsWith(start))
-  // The endpoints are in the mesh, so of the two ways to reach them it is that of the mesh.
-  const [inMesh] = Array.isArray(matches) ? matches : []
   return {
     ...settleMembers(place, kept),
-    ...(inMesh !== undefined && { transport_socket: settle(place, member(inMesh, 'transport_socket')) }),
     type: 'STATIC',
     load_assignment: {
       cluster_name: name,

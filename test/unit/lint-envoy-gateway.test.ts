@@ -70,18 +70,37 @@ describe('GL-18: upgrades that are served unless told otherwise', () => {
   })
 })
 
-describe('GL-19: what takes the check away from a route', () => {
-  const policies = readFileSync('test/fixtures/lint/bad/GL-19-route-without-check.yaml', 'utf8')
-  const judged = (text: string): Promise<readonly string[]> => found(join(directoryWith({ 'a.yaml': text }), 'a.yaml'))
-  const count = (ids: readonly string[]): number => ids.filter((id) => id === 'GL-19').length
+describe('GL-19: what takes the check away from a route or a listener', () => {
+  const check = readFileSync(ours('plain/check'), 'utf8').split('---\n')[0] ?? ''
+  /** How often it is found beside our policy, when another one that asks nobody says this. */
+  async function count(spec: string, ourPolicy = check): Promise<number> {
+    const other = `apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: SecurityPolicy\nmetadata: { name: cors }\nspec: ${spec}\n`
+    const ids = await found(join(directoryWith({ 'a.yaml': `${ourPolicy}---\n${other}` }), 'a.yaml'))
+    return ids.filter((id) => id === 'GL-19').length
+  }
 
-  test('a policy for a route, however it names the route', async () => expect(count(await judged(policies))).toBe(2))
+  test.each([
+    ['a route', '{ targetRefs: [{ kind: HTTPRoute, name: loose }] }'],
+    ['a route of another kind, in the older spelling', '{ targetRef: { kind: GRPCRoute, name: loose } }'],
+    ['routes by their labels', '{ targetSelectors: [{ kind: HTTPRoute, matchLabels: { team: a } }] }'],
+    ['a listener', '{ targetRefs: [{ kind: Gateway, name: edge, sectionName: api }] }'],
+    ['the same Gateway, of which one alone counts', '{ targetRefs: [{ kind: Gateway, name: edge }] }'],
+    ['Gateways by their labels', '{ targetSelectors: [{ kind: Gateway, matchLabels: { team: a } }] }'],
+    ['a set of listeners', '{ targetRefs: [{ kind: ListenerSet, name: more }] }'],
+  ])('%s', async (_, spec) => expect(await count(spec)).toBe(1))
+  test.each([
+    ['another Gateway', '{ targetRefs: [{ kind: Gateway, name: other }] }'],
+    ['a policy that adds to ours', '{ mergeType: StrategicMerge, targetRefs: [{ kind: HTTPRoute, name: loose }] }'],
+    ['a policy that asks as well', '{ extAuth: {}, targetRefs: [{ kind: HTTPRoute, name: loose }] }'],
+  ])('not %s', async (_, spec) => expect(await count(spec)).toBe(0))
+  test('any Gateway, when ours is chosen by its labels', async () => {
+    const byLabels = check.replace(/targetRefs: .*/, 'targetSelectors: [{ kind: Gateway, matchLabels: { team: a } }]')
+    expect(await count('{ targetRefs: [{ kind: Gateway, name: other }] }', byLabels)).toBe(1)
+  })
   test('nothing, when nobody is asked anyway', async () =>
-    expect(count(await judged(policies.replace('extAuth:', 'jwt:')))).toBe(0))
-  test('not one for the Gateway', async () =>
-    expect(count(await judged(policies.replaceAll('kind: HTTPRoute', 'kind: Gateway')))).toBe(1))
-  test('one that chooses routes by their labels', async () =>
-    expect(count(await judged(policies.replace('targetRefs: [{', 'targetSelectors: [{')))).toBe(2))
+    expect(await count('{ targetRefs: [{ kind: HTTPRoute, name: loose }] }', check.replace('extAuth:', 'jwt:'))).toBe(
+      0,
+    ))
   test('the policies of the tests: the one that says it only adds is fine', async () =>
     expect(await found(...plain, ours('patched/patches'), 'test/fixtures/envoy-gateway/teams.yaml')).toEqual(['GL-19']))
 })

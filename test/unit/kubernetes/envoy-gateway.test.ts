@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { headerRules } from '../../../src/envoy-header-rules.ts'
 import { at, inside, items, type Spot, textOf } from '../../../src/lint/spot.ts'
 import { placeBootstrap } from '../../../tools/bootstrap.ts'
@@ -40,6 +41,19 @@ describe('the manifests', () => {
     expect(targets.map(({ value }) => value)).toEqual([
       { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'edge' },
     ])
+  })
+  test('nobody reaches the API but the Envoys of this Gateway, the same that may ask', () => {
+    const [route] = manifestsOf(ours('plain/gateway')).filter(({ kind }) => kind === 'HTTPRoute')
+    const [policy] = manifestsOf(ours('plain/api'))
+    const [patch] = parse(read(ours('plain/proxies'))) as readonly { readonly value: unknown }[]
+    const [backend] = inside(spot(route?.spec)).filter(({ path }) => path.at(-2) === 'backendRefs')
+    expect(policy?.spec).toEqual({
+      podSelector: { matchLabels: { 'app.kubernetes.io/name': backend && at(backend, 'name').value } },
+      policyTypes: ['Ingress'],
+      ingress: [{ from: patch?.value }],
+    })
+    const { resources } = parse(read(ours('plain/kustomization'))) as { readonly resources: readonly string[] }
+    expect(resources).toContain('api.yaml')
   })
   test.each(['plain', 'patched'])('the header expressions are those of the configuration of %s', (variant) => {
     const loaded = loadText(configOf(variant), {}, files)

@@ -98,6 +98,14 @@ describe('what Istio made of them', () => {
       expect(names.at(-1)).toBe('envoy.filters.http.router')
     }
   })
+  test('sidecar-api: what is not HTTP is asked about as well, which the service refuses', () => {
+    const [listener] = readMade('sidecar-api').listeners
+    const chains = items(at(spot(listener), 'filter_chains'))
+      .map((chain) => items(at(chain, 'filters')).map((filter) => textOf(at(filter, 'name'))))
+      .filter((names) => names.at(-1) === 'envoy.filters.network.tcp_proxy')
+    // The other one is Istio's black hole: what was sent to its own port.
+    expect(chains.map((names) => names.includes('envoy.filters.network.ext_authz'))).toEqual([true, false])
+  })
   test.each(asking)('%s: the check is told everything and may change little', (made) => {
     const filters = typed(made, 'http.ext_authz.v3.ExtAuthz')
     expect(filters.length).toBe(2)
@@ -158,6 +166,13 @@ describe('what Istio made of them', () => {
         })
     },
   )
+  test.each(['gateway', 'sidecar'] as const)('%s: a pod of the API without its Envoy is not reached', (made) => {
+    // Left to itself Istio would go there in plain text, and in the sidecar variant nobody would have checked.
+    const [cluster] = readMade(made).clusters.filter(({ name }) => String(name).startsWith('outbound|8080|'))
+    expect(cluster).toMatchObject({ transport_socket: { name: 'envoy.transport_sockets.tls' } })
+    expect(JSON.stringify(cluster)).not.toContain('raw_buffer')
+    expect(JSON.stringify(cluster)).toContain(`[{"exact":"${principalOf.api}"}]`)
+  })
   test.each(['gateway', 'sidecar-api'] as const)('%s: the service is who it says, by its account', (made) => {
     const [cluster] = readMade(made).clusters.filter(({ name }) => String(name).startsWith('outbound|9191|'))
     expect(JSON.stringify(cluster)).toContain(`[{"exact":"${principalOf.service}"}]`)
@@ -187,7 +202,7 @@ test.each(generated)('%s is run without these parts, and with all others', (made
   expect(left).toEqual(
     new Set(
       gateway
-        ? ['envoy.transport_sockets.raw_buffer', 'istio.alpn', 'istio.metadata_exchange']
+        ? ['istio.alpn', 'istio.metadata_exchange']
         : ['envoy.filters.listener.original_dst', 'istio.metadata_exchange'],
     ),
   )
