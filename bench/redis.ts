@@ -13,6 +13,8 @@ export async function startBenchRedis() {
   const [port = 0] = await findFree(1)
   const running = await startRedis({ redis, port, directory, log: join(directory, 'redis.log') })
   const client = new Redis(running.url)
+  // Without a listener ioredis prints its errors; a question that fails is told by `usage`.
+  client.on('error', () => undefined)
   return {
     url: running.url,
     async usage(): Promise<number> {

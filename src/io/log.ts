@@ -109,7 +109,7 @@ const JWT = /eyJ[\w-]{8,}(?:\.[\w-]*)*/g
 /** Enough to see where traffic comes from, not who it is: /24 of IPv4, /48 of IPv6. */
 export function truncateAddress(address: string): string | undefined {
   const short = address.replace(/^::ffff:(?=[0-9.]+$)/i, '')
-  if (isIPv4(short)) return short.replace(/[0-9]+$/, '0')
+  if (isIPv4(short)) return short.replace(/[0-9]{1,3}$/, '0')
   if (!isIPv6(short)) return undefined
   const groups = short.split(':')
   const empty = groups.indexOf('')

@@ -48,7 +48,9 @@ export function buildNonces({ secrets, step, monotonic }: NonceOptions): Nonces 
     if (known?.current === current) return known
     const made = {
       current,
-      accepted: secrets.map(({ secret }) => ACCEPTED.map((offset) => makeNonce(secret, origin, current + offset))),
+      accepted: secrets.map(({ secret }) =>
+        ACCEPTED.map((offset) => makeNonce(secret, origin, step, current + offset)),
+      ),
     }
     windows.set(origin, made)
     return made
@@ -80,9 +82,12 @@ export function buildNonces({ secrets, step, monotonic }: NonceOptions): Nonces 
   }
 }
 
-/** Neither an origin nor a number holds a zero byte, so no two of them share the text. */
-const makeNonce = (secret: string, origin: string, step: number): Buffer =>
-  Buffer.from(createHmac('sha256', secret).update(`envoy-fapi nonce\0${origin}\0${step}`).digest('base64url'))
+/**
+ * Neither an origin nor a number holds a zero byte, so no two of them share the text. The length of a step is part of
+ * it: the count of a short step is that of a longer one years later, and would be its nonce known in advance.
+ */
+const makeNonce = (secret: string, origin: string, step: number, count: number): Buffer =>
+  Buffer.from(createHmac('sha256', secret).update(`envoy-fapi nonce\0${origin}\0${step}\0${count}`).digest('base64url'))
 
 /** The secrets of a configuration; one that was in force before keeps the time since when it is known. */
 export const settleSecrets = (

@@ -164,6 +164,18 @@ describe('DPOP-46, T-18 a store without room', () => {
   })
 })
 
+test('unauth-flood: 20,000 proofs whose tokens nobody issued leave the store as it was', async () => {
+  const replays = buildReplays({ capacity: 20_000 })
+  const { ask } = buildTestCheck({ replays: replays.store() })
+  // Signed by the client in the name of the authorization server.
+  const token = mintToken({}, clientKey)
+  const refused = Array.from({ length: 20_000 }, async () => verdict(await ask(goodRequest({ token }))))
+  expect(new Set(await Promise.all(refused))).toEqual(new Set(['token_signature_invalid']))
+  expect(replays.size()).toBe(0)
+  expect(verdict(await ask(goodRequest()))).toBe('allow')
+  expect(replays.size()).toBe(1)
+})
+
 describe('DPOP-47 a store in trouble', () => {
   const answering = (answer: unknown): ReplayStore => ({ claim: () => answer as Claim })
   const throwing: ReplayStore = {

@@ -39,8 +39,8 @@ async function start(clientCertificateFrom: string, adapt: (bootstrap: string) =
   const directory = mkdtempSync(join(tmpdir(), 'envoy-fapi-e2e-'))
   ends.push(() => rmSync(directory, { recursive: true, force: true }))
   const config = join(directory, 'envoy-fapi.yaml')
-  const more = `stores: { afterRestart: accept }\nclientCertificateFrom: ${clientCertificateFrom}\n`
-  writeFileSync(config, `${readFileSync(shipped, 'utf8')}\n${more}`)
+  const text = readFileSync(shipped, 'utf8').replace(/^stores: .*$/m, 'stores: { afterRestart: accept }')
+  writeFileSync(config, `${text}\nclientCertificateFrom: ${clientCertificateFrom}\n`)
   const ports = await freePorts()
   const setting = await startSetting({ envoy: findEnvoy(() => undefined), ports, directory, config, adapt })
   ends.push(setting.stop)

@@ -27,16 +27,22 @@ async function under(happen: () => Promise<void>) {
   return { ...traffic, passed: edge.setting.upstream.count() - before }
 }
 
+/** What Envoy says of the health of the service. */
+const healthy = async (): Promise<string> =>
+  (
+    await fetch(
+      `http://127.0.0.1:${edge.setting.ports.admin}/stats?filter=cluster.envoy_fapi.*(health_check|membership)`,
+    )
+  ).text()
+
+/** Status of `/readyz`; a probe that waits for two seconds and no longer. */
+const askReadiness = async (): Promise<number> =>
+  (await fetch(`http://127.0.0.1:${edge.setting.ports.metrics}/readyz`, { signal: AbortSignal.timeout(2000) })).status
+
 test('the health check of Envoy succeeds, so that it learns of an end in time', async () => {
-  const stats = async (): Promise<string> =>
-    (
-      await fetch(
-        `http://127.0.0.1:${edge.setting.ports.admin}/stats?filter=cluster.envoy_fapi.*(health_check|membership)`,
-      )
-    ).text()
-  await vi.waitFor(async () => expect(await stats()).toMatch(/health_check\.success: [1-9]/), 10_000)
-  expect(await stats()).toContain('membership_healthy: 1')
-  expect(await stats()).toContain('health_check.failure: 0')
+  await vi.waitFor(async () => expect(await healthy()).toMatch(/health_check\.success: [1-9]/), 10_000)
+  expect(await healthy()).toContain('membership_healthy: 1')
+  expect(await healthy()).toContain('health_check.failure: 0')
 })
 
 test('the configuration of the demo is watched: what is edited is in force behind Envoy', async () => {
@@ -65,10 +71,13 @@ test('all-kill: killed under traffic: 503, nothing reaches the upstream that was
   await recovered()
 })
 
-test('hung under traffic: 503 after the timeout of Envoy, nothing reaches the upstream, and it goes on when it can', async () => {
+test('loop-block: hung under traffic: 503 after the timeout of Envoy, its probes fail meanwhile, nothing reaches the upstream, and it goes on when it can', async () => {
   const service = edge.setting.service()
+  await vi.waitFor(async () => expect(await healthy()).toContain('membership_healthy: 1'), 10_000)
   const { honest, stolen, passed } = await under(() => Promise.resolve(service.signal('SIGSTOP')))
   try {
+    await expect(askReadiness()).rejects.toThrow('timeout')
+    await vi.waitFor(async () => expect(await healthy()).toContain('membership_healthy: 0'), 30_000)
     expect(statuses(honest)).toEqual(new Set([200, 503]))
     expect([...statuses(stolen)].filter((status) => status !== 401 && status !== 503)).toEqual([])
     expect(inconsistent(honest)).toEqual([])
@@ -78,6 +87,8 @@ test('hung under traffic: 503 after the timeout of Envoy, nothing reaches the up
     service.signal('SIGCONT')
   }
   const count = edge.setting.upstream.count()
+  await vi.waitFor(async () => expect(await healthy()).toContain('membership_healthy: 1'), 30_000)
+  expect(await askReadiness()).toBe(200)
   await recovered()
   // What it was asked before is answered to nobody.
   expect(edge.setting.upstream.count()).toBe(count + 1)

@@ -10,6 +10,7 @@ import { outcomeOf } from '../support/lifecycle-grpc.ts'
 import { as, ENVOY, envoy, peer, tlsFiles } from '../support/lifecycle-peers.ts'
 import { temporaryDirectory } from '../support/lifecycle-server.ts'
 import { freshRequest, serviceDocument, startTestService, type TestService } from '../support/lifecycle-service.ts'
+import { startRedis } from '../support/redis.ts'
 import { ISSUER, ORIGIN, serverJwks } from '../support/spine.ts'
 
 const LOOPBACK = '127.0.0.2'
@@ -22,7 +23,7 @@ const elsewhere = [
 ]
 
 /** A service whose metrics Prometheus can reach, and everything else only Envoy. */
-async function startScraped() {
+async function startScraped(stores: object = { afterRestart: 'accept', replayCapacity: 1000 }) {
   const { files } = tlsFiles(temporaryDirectory())
   const ports = await freePorts()
   const listen = {
@@ -33,7 +34,7 @@ async function startScraped() {
     ...serviceDocument,
     listen,
     profile: 'compat',
-    stores: { afterRestart: 'accept', replayCapacity: 1000 },
+    stores,
     routes: [...serviceDocument.routes, { name: 'legacy', path: '/legacy', exceptions: ['bearerTokens'] }],
   }
   const service = await startTestService(document)
@@ -75,6 +76,16 @@ const shown = (families: readonly Family[]): ReadonlyMap<string, ReadonlySet<str
   return found
 }
 
+/** What a service shows whose Redis came up empty, and went away. */
+async function scrapeWithoutRedis(): Promise<readonly Family[]> {
+  const redis = await startRedis()
+  const { service, ask } = await startScraped({ replay: redis.url })
+  await redis.stop()
+  const client = service.connect(as(envoy))
+  await vi.waitFor(async () => expect(outcomeOf(await client.ask(freshRequest()))).toBe('replay_unavailable'))
+  return readExposition(await (await ask('127.0.0.1', '/metrics')).text())
+}
+
 test('Prometheus finds all that alerts and the dashboard ask for', async () => {
   const { service, document, ask } = await startScraped()
   await makeBusy(service, document)
@@ -83,7 +94,7 @@ test('Prometheus finds all that alerts and the dashboard ask for', async () => {
     200,
     expect.stringMatching(/^text\/plain; version=0\.0\.4/),
   ])
-  const families = readExposition(await answer.text())
+  const families = [...readExposition(await answer.text()), ...(await scrapeWithoutRedis())]
   expect(families.filter(({ help, type }) => help === '' || type === '')).toEqual([])
 
   // The list that every query is held against is what a running service shows, label by label.

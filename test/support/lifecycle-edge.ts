@@ -46,7 +46,7 @@ export async function startEdge(more = ''): Promise<EdgeSetting> {
   }
 }
 
-/** What became of one request: the status the client saw, and whether the upstream saw the request. */
+/** What became of one request: the status the client saw (0 without an answer), and whether the upstream saw it. */
 export interface Fate {
   readonly status: number
   readonly reached: boolean
@@ -56,8 +56,12 @@ export interface Fate {
 export async function tell(setting: Setting, headers: Readonly<Record<string, string>>): Promise<Fate> {
   const id = randomUUID()
   const url = `${API}/accounts`
-  const answer: Answer = await send(setting.edge, { url, headers: { ...headers, 'x-fapi-interaction-id': id } })
-  return { status: answer.status, reached: setting.upstream.saw(id) }
+  const sending: Promise<Answer> = send(setting.edge, { url, headers: { ...headers, 'x-fapi-interaction-id': id } })
+  const status = await sending.then(
+    (answer) => answer.status,
+    () => 0,
+  )
+  return { status, reached: setting.upstream.saw(id) }
 }
 
 /** Honest and stolen requests without a pause, until told; what became of each. */

@@ -54,6 +54,7 @@ type Ready = LogRecord & { readonly check?: string; readonly http?: readonly str
 export async function startTestService(
   document: object | string = serviceDocument,
   place = writeInPlace,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<TestService> {
   const directory = temporaryDirectory()
   const config = join(directory, 'envoy-fapi.yaml')
@@ -64,7 +65,7 @@ export async function startTestService(
   const records: LogRecord[] = []
   const service = await startServiceProcess({
     config,
-    environment: {},
+    environment,
     errors: join(directory, 'errors.log'),
     follow: (record) => void records.push(record),
     spawned: (stop) => onTestFinished(stop),

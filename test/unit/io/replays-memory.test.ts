@@ -15,6 +15,19 @@ function held(): number {
   return (heapUsed + arrayBuffers) / 1e6
 }
 
+test('replay-flood, att-dpop-02 a million proofs of one key take its share and no more; others pass, and nothing is forgotten', () => {
+  const replays = buildReplays({ capacity: 100_000 })
+  const greedy = { thumbprint: 'greedy' }
+  expect(replays.claim({ ...greedy, digest: 'first' })).toBe('fresh')
+  expect(flood(replays.claim, 4999, { ...greedy, prefix: 'share' })).toEqual(new Set(['fresh']))
+  const before = held()
+  expect(flood(replays.claim, 1_000_000, greedy)).toEqual(new Set(['quota']))
+  expect(replays.size()).toBe(5000)
+  expect(held() - before).toBeLessThan(5)
+  expect(replays.claim({ thumbprint: 'another', digest: 'of another key' })).toBe('fresh')
+  expect(replays.claim({ ...greedy, digest: 'first' })).toBe('used')
+})
+
 const KEYS = 20
 
 /** Claims that all differ: other digests, other keys, other owners. */

@@ -9,9 +9,9 @@ const START = 1_800_000_000
 const { first, second, third } = secretOf
 
 describe('DPOP-38, FAPI-CR-05 what a nonce is made of', () => {
-  test('HMAC-SHA-256 over origin and step, in base64url', () => {
+  test('HMAC-SHA-256 over origin, length of a step and step, in base64url', () => {
     const made = createHmac('sha256', first)
-      .update(`envoy-fapi nonce\0${ORIGIN}\0${START / STEP}`)
+      .update(`envoy-fapi nonce\0${ORIGIN}\0${STEP}\0${START / STEP}`)
       .digest('base64url')
     expect(nonceMaker().issue(ORIGIN, START)).toBe(made)
   })
@@ -30,6 +30,13 @@ describe('DPOP-38, FAPI-CR-05 what a nonce is made of', () => {
   test('every process with the same secret issues and accepts the same', () => {
     expect(nonceMaker().issue(ORIGIN, START + 59.9)).toBe(nonceMaker().issue(ORIGIN, START))
     expect(nonceMaker().judge(ORIGIN, nonceMaker().issue(ORIGIN, START), START)).toBe('current')
+  })
+  test('a nonce is none under steps of another length, whose count is the same at another time', () => {
+    const slower = buildNonces({ secrets: [settled(first)], step: 2 * STEP, monotonic: () => 0 })
+    const sameCount = 2 * START
+    expect(Math.floor(sameCount / (2 * STEP))).toBe(START / STEP)
+    expect(slower.judge(ORIGIN, nonceMaker().issue(ORIGIN, START), sameCount)).toBe('foreign')
+    expect(slower.judge(ORIGIN, slower.issue(ORIGIN, sameCount), sameCount)).toBe('current')
   })
   test('without a secret there are none', () => {
     expect(() => buildNonces({ secrets: [], step: STEP, monotonic: () => 0 })).toThrow('need a secret')
