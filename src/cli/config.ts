@@ -81,7 +81,7 @@ function showCheck(config: Config, { json, platform }: Json): string {
     ...(config.stores.afterRestart === 'accept'
       ? ['stores.afterRestart accept: a proof used before a restart may pass again']
       : []),
-    ...(platform ? platformNotes(platform) : []),
+    ...(platform ? platformNotes(config, platform) : []),
   ]
   if (json) return `${JSON.stringify({ ok: true, profile: config.profile, routes, notes })}\n`
   const width = Math.max(...routes.map(({ name }) => name.length))
