@@ -5,6 +5,7 @@ import { checkRoute } from './config-route-checks.ts'
 import { checkStores } from './config-stores.ts'
 import { ASSERTION_HEADER } from './identity.ts'
 import type { Problem } from './problems.ts'
+import { readAddress } from './trusted-proxies.ts'
 
 /** What the schema alone cannot say: settings that contradict each other or would be unsafe together. */
 export const checkConfig = (config: Config): readonly Problem[] => [
@@ -18,13 +19,19 @@ export const checkConfig = (config: Config): readonly Problem[] => [
   ...config.routes.flatMap((route, index) => checkRoute(route, config.routes.slice(0, index), config)),
 ]
 
-/** Nobody outside this machine gets there. A name that only looks like an address is none. */
-export const LOCAL = /^(?:unix:|127(?:\.[0-9]{1,3}){3}:|localhost:|\[::1\]:)/
+/** Nobody outside this machine gets there, however the address is spelled. A name that only looks like one is none. */
+export function isLocal(listener: string): boolean {
+  if (listener.startsWith('unix:')) return true
+  const host = listener.replace(/:[0-9]+$/, '').replaceAll(/[[\]]/g, '')
+  if (/^localhost$/i.test(host)) return true
+  const address = readAddress(host)
+  return address?.bits === 32 ? address.value >> 24n === 127n : address?.value === 1n
+}
 
 /** FAPI-NET-05: the Check port belongs on loopback, a socket, or behind mutual TLS with pinned peers. */
 function checkListen({ listen, profile }: Config): readonly Problem[] {
   const problems: Problem[] = []
-  const local = LOCAL.test(listen.check)
+  const local = isLocal(listen.check)
   const { tls } = listen
   if (tls?.peers && !tls.clientCa)
     problems.push({ path: ['listen', 'tls', 'clientCa'], message: 'peers can only be pinned together with clientCa' })
@@ -38,7 +45,7 @@ function checkListen({ listen, profile }: Config): readonly Problem[] {
       path: ['listen', 'insecureCheck'],
       message: `profile ${profile} allows this only together with meshTls: true (the mesh authenticates and encrypts)`,
     })
-  if (!LOCAL.test(listen.admin))
+  if (!isLocal(listen.admin))
     problems.push({
       path: ['listen', 'admin'],
       message: `${listen.admin} can be reached from outside: use loopback or unix:/path, and listen.metrics for what may be seen there`,

@@ -1,5 +1,5 @@
 import type { Config } from './config.ts'
-import { LOCAL } from './config-checks.ts'
+import { isLocal } from './config-checks.ts'
 import type { Problem } from './problems.ts'
 
 /** Where Envoy is configured by somebody else's generator, with or without the patches of `k8s/envoy-gateway/patched`. */
@@ -34,11 +34,27 @@ export const capabilities: readonly Capability[] = [
         : [],
   },
   {
+    what: '`x-forwarded-client-cert` of this Envoy (`clientCertificateFrom: { source: xfcc, xfcc: { writtenBy: thisEnvoy } }`)',
+    plain: '`xForwardedClientCert: { mode: SanitizeSet, certDetailsToAdd: [Cert] }`',
+    patched:
+      'never: the header is removed, since the certificate comes inside the Check; take `{ source: connection }`',
+    refuse: ({ clientCertificateFrom: { source, xfcc } }, platform) =>
+      platform === 'envoy-gateway-patched' && source === 'xfcc' && xfcc?.writtenBy === 'thisEnvoy'
+        ? [
+            {
+              path: ['clientCertificateFrom', 'source'],
+              message:
+                'the patched manifests remove x-forwarded-client-cert, so each token that is bound to a certificate would be refused: take source: connection',
+            },
+          ]
+        : [],
+  },
+  {
     what: 'a Check port on loopback or on a socket (`listen.check`)',
     plain: 'never: Envoy runs in pods of its own',
     patched: 'the same',
     refuse: ({ listen: { check } }) =>
-      LOCAL.test(check)
+      isLocal(check)
         ? [
             {
               path: ['listen', 'check'],
@@ -81,8 +97,15 @@ export const capabilities: readonly Capability[] = [
 export const checkPlatform = (config: Config, platform: Platform): readonly Problem[] =>
   capabilities.flatMap(({ refuse }) => refuse?.(config, platform) ?? [])
 
-/** What a platform leaves open, for whoever checks a configuration. */
-export const platformNotes = (platform: Platform): readonly string[] =>
+/** What a platform leaves open, or expects beside this configuration, for whoever checks it. */
+export const platformNotes = ({ listen }: Pick<Config, 'listen'>, platform: Platform): readonly string[] => [
   platform === 'envoy-gateway'
-    ? ['platform envoy-gateway: there is no second lock; a SecurityPolicy for a route takes the check away from it']
-    : ['platform envoy-gateway-patched: EnvoyPatchPolicy has to be enabled, and its status has to be Programmed: True']
+    ? 'platform envoy-gateway: there is no second lock; a SecurityPolicy for a route takes the check away from it'
+    : 'platform envoy-gateway-patched: EnvoyPatchPolicy has to be enabled, and its status has to be Programmed: True',
+  // A mesh between both pods can do what TLS does, but not together with it: each request would then be answered 503.
+  ...(listen.tls
+    ? []
+    : [
+        `platform ${platform}: listen.meshTls: BackendTLSPolicy of k8s/envoy-gateway speaks TLS to the Check port; leave it out where a mesh does that, or set listen.tls with clientCa and peers`,
+      ]),
+]

@@ -54,7 +54,7 @@ function readPrincipal(principal: string): Reading<TrustedProxy> {
 }
 
 /** An address as a number; one that IPv6 only carries (`::ffff:192.0.2.1`) is the IPv4 address it is. */
-function readAddress(text: string): { readonly value: bigint; readonly bits: 32 | 128 } | undefined {
+export function readAddress(text: string): { readonly value: bigint; readonly bits: 32 | 128 } | undefined {
   if (!text.includes(':')) {
     const value = readDotted(text)
     return value === undefined ? undefined : { value, bits: 32 }

@@ -82,7 +82,7 @@ function showCheck(config: Config, { json, platform }: Json): string {
     }),
     ...(config.listen.insecureCheck ? ['listen.insecureCheck: whoever reaches the Check port may ask it'] : []),
     ...storeNotes(config),
-    ...(platform ? platformNotes(platform) : []),
+    ...(platform ? platformNotes(config, platform) : []),
   ]
   if (json) return `${JSON.stringify({ ok: true, profile: config.profile, routes, notes })}\n`
   const width = Math.max(...routes.map(({ name }) => name.length))

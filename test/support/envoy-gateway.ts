@@ -57,7 +57,7 @@ const files: ReadonlyMap<string, readonly [certificate: string, key: string]> = 
   ['fapi/api-bank-example', ['server.pem', 'server.key']],
   ['fapi/mtls-bank-example', ['server.pem', 'server.key']],
   ['fapi/envoy-client', ['envoy.pem', 'envoy.key']],
-  ['fapi/api/ca.crt', ['client-ca.pem', '']],
+  ['fapi/edge/ca.crt', ['client-ca.pem', '']],
   ['fapi/mtls/ca.crt', ['client-ca.pem', '']],
   ['envoy-fapi/fapi-ca', ['service-ca.pem', '']],
 ])

@@ -43,6 +43,15 @@ describe.each(bad)('%s', (name) => {
 test.each(rules)('$id has a file that breaks it', ({ id }) =>
   expect(bad.filter((name) => basename(name).startsWith(`${id}-`))).not.toEqual([]),
 )
+test.each(['EL-04', 'IL-07', 'GL-05'])(
+  'att-envoy-08: %s refuses to ask over HTTP, and names the version it is about',
+  (id) => {
+    const files = bad.filter((name) => basename(name).startsWith(`${id}-over-http`))
+    expect(files.map((name) => expectations(name).some((line) => line.includes(` ${id} `)))).toEqual([true])
+    const rule = rules.find((one) => one.id === id)
+    expect([rule?.severity, rule?.why]).toEqual(['error', expect.stringContaining('gRPC only, and Envoy 1.37.0')])
+  },
+)
 test('no id stands twice', () => expect(new Set(rules.map(({ id }) => id)).size).toBe(rules.length))
 
 describe('what is fine', () => {

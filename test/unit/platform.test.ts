@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { capabilities, platforms } from '../../src/platform.ts'
 import { commandLine } from '../support/command-line.ts'
+import { directoryWith, smallest } from '../support/config-files.ts'
 
 const fixtures = join(import.meta.dirname, '../fixtures/platform')
 const filesOf = (kind: 'good' | 'bad'): readonly string[] =>
@@ -12,6 +13,8 @@ const filesOf = (kind: 'good' | 'bad'): readonly string[] =>
 
 const check = (platform: string, file: string, ...more: readonly string[]) =>
   commandLine(['config', 'check', '--platform', platform, file, ...more])
+
+const routes = [{ path: '/**', scopes: ['accounts'], senderConstraint: { methods: ['dpop'] } }]
 
 /** What the comments of a file say about a platform. */
 const expectations = (platform: string, file: string): readonly string[] =>
@@ -31,6 +34,16 @@ describe.each(platforms)('config check --platform %s', (platform) => {
     const { out, err, code } = await check(platform, file)
     expect([err, code]).toEqual(['', undefined])
     expect(out).toContain(`note: platform ${platform}: `)
+  })
+  test.each([
+    ['in plain text', { insecureCheck: true, meshTls: true }, 1],
+    ['with TLS', { tls: { certificate: 'a.pem', key: 'a.key', clientCa: 'ca.pem', peers: ['envoy.example'] } }, 0],
+  ])('a Check port %s is told where a policy speaks TLS to it', async (_, more, expected) => {
+    const document = smallest({ listen: { check: '0.0.0.0:9191', ...more }, clientCertificateFrom: { source: 'none' } })
+    const files = { 'a.pem': '', 'a.key': '', 'ca.pem': '', 'a.yaml': JSON.stringify({ ...document, routes }) }
+    const { out, code } = await check(platform, join(directoryWith(files), 'a.yaml'))
+    expect(code).toBeUndefined()
+    expect(out.match(/listen\.meshTls: BackendTLSPolicy/g) ?? []).toHaveLength(expected)
   })
   test('--json tells machines the same', async () => {
     const { out, code } = await check(platform, join(fixtures, 'bad/check-port-on-loopback.yaml'), '--json')
@@ -54,6 +67,6 @@ test('whatever the table says is refused has a file that is', () => {
   const keys = filesOf('bad')
     .flatMap((file) => expectations('envoy-gateway', file))
     .map((line) => line.split(' ')[1])
-  expect(refusing.length).toBe(2)
+  expect(refusing.length).toBe(3)
   expect(new Set(keys)).toEqual(new Set(['clientCertificateFrom.source:', 'listen.check:', 'replicas:']))
 })

@@ -14,7 +14,7 @@ import { manifestsOf, root } from '../../support/kubernetes.ts'
 
 const ours = (name: string): string => `k8s/envoy-gateway/${name}.yaml`
 const read = (name: string): string => readFileSync(join(root, name), 'utf8')
-const [api, mtls] = manifestsOf(ours('plain/clients'))
+const [whole, mtls] = manifestsOf(ours('plain/clients'))
 
 /** The text of a service configuration, its files beside it. */
 const configOf = (variant: string): string => read(ours(`${variant}/envoy-fapi`)).replaceAll('/etc/envoy-fapi/', '')
@@ -30,10 +30,15 @@ describe('what was generated', () => {
 
 describe('the manifests', () => {
   test('both listeners meet clients alike, but for the certificate that one demands', () => {
-    const same = (policy: typeof api, sectionName: string, mode: string): string =>
-      JSON.stringify(policy?.spec).replace(`"sectionName":"${sectionName}"`, '').replace(`"mode":"${mode}"`, '')
-    expect(same(api, 'api', 'VerifyIfGiven')).toBe(same(mtls, 'mtls', 'RequireAndVerify'))
-    expect(JSON.stringify(api?.spec)).not.toBe(same(api, 'api', 'VerifyIfGiven'))
+    const same = (policy: typeof whole, mode: string): string =>
+      JSON.stringify(policy?.spec).replace(',"sectionName":"mtls"', '').replace(`"mode":"${mode}"`, '')
+    expect(same(whole, 'VerifyIfGiven')).toBe(same(mtls, 'RequireAndVerify'))
+    expect(JSON.stringify(whole?.spec)).not.toBe(same(whole, 'VerifyIfGiven'))
+  })
+  test('a listener without a policy of its own has that of the Gateway', () => {
+    const targets = [whole, mtls].flatMap((policy) => items(at(spot(policy), 'spec', 'targetRefs')))
+    const gateway = { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'edge' }
+    expect(targets.map(({ value }) => value)).toEqual([gateway, { ...gateway, sectionName: 'mtls' }])
   })
   test('whatever comes through the Gateway is asked about', () => {
     const [policy] = manifestsOf(ours('plain/check'))
@@ -59,7 +64,7 @@ describe('the manifests', () => {
     const loaded = loadText(configOf(variant), {}, files)
     if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
     const { allowExpression, earlyStrip } = headerRules(loaded.config)
-    for (const policy of [api, mtls])
+    for (const policy of [whole, mtls])
       expect(at(spot(policy?.spec), 'headers', 'earlyRequestHeaders', 'removeOnMatch').value).toEqual([
         { type: 'RegularExpression', value: earlyStrip },
       ])
@@ -67,7 +72,7 @@ describe('the manifests', () => {
   })
   test.each([
     ['plain', 'envoy-gateway', undefined],
-    ['plain', 'envoy-gateway-patched', undefined],
+    ['plain', 'envoy-gateway-patched', 2],
     ['patched', 'envoy-gateway', 2],
     ['patched', 'envoy-gateway-patched', undefined],
   ])('config check takes the configuration of %s for %s: exit code %o', async (variant, platform, expected) => {
