@@ -33,8 +33,12 @@ export const protectedPath = ({ routes }: Pick<Config, 'routes'>): string | unde
   return route && pathOf(route)
 }
 
-/** Neither we nor Envoy refused: such a status comes from the upstream, or from something in between. */
-const passed = ({ status }: Observation): boolean => status < 400 || status >= 500
+/**
+ * Neither we nor Envoy refused: such a status comes from the upstream, or from something in between. Envoy's router puts
+ * its header on every answer of an upstream, whatever the status, and on no answer that is Envoy's own or ours.
+ */
+const passed = ({ status, headers }: Observation): boolean =>
+  status < 400 || status >= 500 || headers.has('x-envoy-upstream-service-time')
 
 /** How a denial of ours looks: it repeats our id and says how to ask. */
 const isOurs = ({ headers }: Observation, { interactionId }: Aim): boolean =>
@@ -48,7 +52,7 @@ const refusedByUs =
   (seen: Observation): Finding => {
     const found = answered(seen)
     if (seen.error) return finding('DT-01', tried, found)
-    if (seen.status === 503) return finding('DT-03', tried, found)
+    if (seen.status === 503 && !seen.headers.has('x-envoy-upstream-service-time')) return finding('DT-03', tried, found)
     if (passed(seen)) return finding('DT-02', tried, found)
     const challenge = seen.headers.get('www-authenticate') ?? []
     if (!statuses.includes(seen.status) || !isOurs(seen, aim) || (seen.status === 401 && challenge.length === 0))
@@ -116,7 +120,7 @@ export const firstProbe = (aim: Aim): Probe => ({
 export const buildProbes = (aim: Aim, config: Pick<Config, 'routes'>): readonly Probe[] => [
   ...credentialProbes(aim),
   ...spellingProbes(aim, config),
-  ...protocolProbes(aim),
+  ...protocolProbes(aim, config),
   ...routeProbes(aim, config),
 ]
 
@@ -171,7 +175,9 @@ function spellingProbes(aim: Aim, { routes }: Pick<Config, 'routes'>): readonly 
   ]
 }
 
-function protocolProbes(aim: Aim): readonly Probe[] {
+function protocolProbes(aim: Aim, { routes }: Pick<Config, 'routes'>): readonly Probe[] {
+  // Where no credential is asked for, nothing but Envoy refuses an upgrade.
+  const open = routes.find(({ kind, methods, hosts }) => kind === 'open' && methods.includes('GET') && !hosts)
   const make = (tried: string, bytes: string): Probe => ({ tried, bytes, judge: refused(tried, 'DT-07') })
   const websocket: Lines = [
     ['connection', 'Upgrade'],
@@ -184,6 +190,9 @@ function protocolProbes(aim: Aim): readonly Probe[] {
     make('TRACE', spell(aim, `TRACE ${aim.path} HTTP/1.1`)),
     make('CONNECT', spell(aim, `CONNECT ${authority} HTTP/1.1`, [], authority)),
     make('a WebSocket upgrade', spell(aim, `GET ${aim.path} HTTP/1.1`, websocket)),
+    ...(open
+      ? [make('a WebSocket upgrade on an open route', spell(aim, `GET ${pathOf(open)} HTTP/1.1`, websocket))]
+      : []),
     make('HTTP/1.0', spell(aim, `GET ${aim.path} HTTP/1.0`)),
     make('a header of 70 kB', spell(aim, `GET ${aim.path} HTTP/1.1`, [['x-doctor', 'x'.repeat(70_000)]])),
   ]

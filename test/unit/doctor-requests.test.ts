@@ -70,6 +70,8 @@ describe('one request, one judgement', () => {
     ['TRACE', answer(200), 'DT-07'],
     ['CONNECT', answer(200), 'DT-07'],
     ['a WebSocket upgrade', answer(101), 'DT-07'],
+    ['a WebSocket upgrade on an open route', answer(403), 'ok'],
+    ['a WebSocket upgrade on an open route', answer(101), 'DT-07'],
     ['a header of 70 kB', answer(431), 'ok'],
     ['a header of 70 kB', answer(200), 'DT-07'],
     ['route one without credential', answer(401, true), 'ok'],
@@ -77,6 +79,20 @@ describe('one request, one judgement', () => {
     ['open route health', answer(200, true), 'ok'],
     ['open route health', answer(200), 'DT-08'],
   ])('%s, answered %o: %s', (tried, seen, expected) => expect(judge(tried, seen)).toBe(expected))
+  test.each([
+    ['no credential', 401, 'DT-02'],
+    ['no credential', 503, 'DT-02'],
+    ['route one without credential', 403, 'DT-02'],
+    ['path //accounts', 401, 'DT-05'],
+    ['path /healthX', 403, 'DT-05'],
+    ['host unknown.invalid', 404, 'DT-06'],
+    ['TRACE', 405, 'DT-07'],
+    ['a WebSocket upgrade on an open route', 400, 'DT-07'],
+  ])('%s, refused with %i by the upstream and not by us: %s', (tried, status, expected) => {
+    const seen = answer(status, true)
+    const headers = new Map([...seen.headers, ['x-envoy-upstream-service-time', ['3']] as const])
+    expect(judge(tried, { ...seen, headers })).toBe(expected)
+  })
   test.each([
     ['no credential', 'DT-01'],
     ['path //accounts', 'ok'],
