@@ -80,5 +80,15 @@ export function clusterSteps(answers: Answers, file: string, target: Exclude<Tar
         `kubectl ${within}apply -k ${folder}`,
       ],
     },
+    ...(target === 'sidecar' ? [] : [selection(answers, target)]),
   ]
+}
+
+/** A policy whose label meets no pod protects nothing, and nobody says so. */
+function selection({ upstream }: Answers, target: 'istio' | 'envoy-gateway'): Step {
+  const [service = '', namespace = target === 'istio' ? service : clusters[target].namespace] = upstream.host.split('.')
+  return {
+    title: `Every pod of your API has to be listed here; one without the label app.kubernetes.io/name: ${service} is not protected.`,
+    commands: [`kubectl -n ${namespace} get pods -l app.kubernetes.io/name=${service}`],
+  }
 }
