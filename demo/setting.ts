@@ -120,7 +120,9 @@ async function startParts(options: SettingOptions, cleanup: Cleanup): Promise<Se
 
   say(`envoy-fapi            ${options.config ?? 'demo/envoy-fapi.yaml'}, mTLS gRPC on 127.0.0.1:${ports.check}`)
   say('                      not ready for 11 s: a proof made before its start, or dated 10 s ahead of it, may have')
-  say('                      been used already (stores.afterRestart: refuse)')
+  say(
+    `                      been used already${options.replicas ? ', because this Redis is new' : ' (stores.afterRestart: refuse)'}`,
+  )
   const common = { ...options, environment: { ...options.environment, ...sharedEnvironment(options) } }
   const starting = startService(common, pki, authorizationServer.issuer, cleanup)
   const replica =
