@@ -2,18 +2,20 @@ import { type KeyObject, randomUUID } from 'node:crypto'
 import { rootCertificates } from 'node:tls'
 import type { Admission } from './admission.ts'
 import { buildAssertion } from './assertion.ts'
-import { buildRules } from './build.ts'
+import { buildRules, unaskedLifetime } from './build.ts'
 import type { Rules } from './check.ts'
 import type { Config, ServerConfig } from './config.ts'
 import { readAssertionKey } from './io/assertion-key.ts'
 import { readAuthorities } from './io/authorities.ts'
 import { boundedCache } from './io/caches.ts'
 import { type LoadedConfig, loadConfig } from './io/config-file.ts'
-import { fetchJson } from './io/fetch.ts'
+import { fetchJson, postForm } from './io/fetch.ts'
 import { productVersion } from './io/http.ts'
+import type { LiveIntrospector } from './io/introspection.ts'
+import { buildIntrospectors } from './io/introspectors.ts'
 import { buildKeySource, type KeyEvent, type LiveKeySource } from './io/keys.ts'
 import type { Log } from './io/log.ts'
-import { observeRoutes } from './io/observation.ts'
+import { observeIntrospection, observeRoutes } from './io/observation.ts'
 import { memoryReplays } from './io/replays.ts'
 import type { Metrics } from './metrics.ts'
 import type { SenderConstraintOptions } from './policies/sender-constraint.ts'
@@ -27,6 +29,8 @@ export interface Generation {
   readonly loaded: Loaded
   readonly rules: Rules
   readonly sources: ReadonlyMap<string, LiveKeySource>
+  /** Servers that are asked about tokens, by name. */
+  readonly introspectors: ReadonlyMap<string, LiveIntrospector>
   /** Authorities trusted for outbound calls, PEM; undefined: the system's. */
   readonly trust: readonly string[] | undefined
   /** The public keys of assertions; undefined when there are none. */
@@ -84,7 +88,7 @@ export interface World {
  * when other authorities are trusted from now on: `enforce` tells them.
  */
 export function buildGeneration(loaded: Loaded, before: Generation | undefined, world: World): Reading<Generation> {
-  const { memory, metrics, observeKeys: observe } = world
+  const { memory, metrics, log, observeKeys: observe } = world
   const { config } = loaded
   const extra = config.outbound.ca === undefined ? read(undefined) : readAuthorities(config.outbound.ca)
   if (!extra.ok) return unreadable(`outbound.ca: ${extra.problem}`)
@@ -97,10 +101,26 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
       return [server.name, kept ?? buildKeySource(server, { fetch, monotonic, observe })] as const
     }),
   )
+  const introspectors = buildIntrospectors(config, sources, {
+    post: (url, call) => postForm(url, { ...call, ...memory.outbound }),
+    fetch,
+    wall,
+    monotonic,
+    observe: observeIntrospection(metrics, log),
+  })
+  if (!introspectors.ok) return introspectors
   const hooks = { hit: () => metrics.tokenCacheHits.inc(), miss: () => metrics.tokenCacheMisses.inc() }
   const ports: Ports = {
     servers: new Map(
-      config.authorizationServers.map((server) => [server.name, { ...server, keys: mustGet(sources, server.name) }]),
+      config.authorizationServers.map((server) => [
+        server.name,
+        {
+          ...server,
+          keys: mustGet(sources, server.name),
+          introspection: introspectors.value.get(server.name),
+          unasked: unaskedLifetime(server),
+        },
+      ]),
     ),
     replays: memory.replays,
     proofKeys: memory.proofKeys,
@@ -111,10 +131,11 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
   const trust = extra.value === undefined ? undefined : [...rootCertificates, extra.value]
   const rules = buildRules(config, loaded.hash, ports)
   const { assertion } = config.identity
-  if (!assertion || !signer?.value) return read({ loaded, rules, sources, trust, jwks: undefined })
+  const rest = { loaded, sources, introspectors: introspectors.value, trust }
+  if (!assertion || !signer?.value) return read({ ...rest, rules, jwks: undefined })
   const key = signer.value
   const assert = (admission: Admission) => buildAssertion(admission, key, assertion, { now: wall(), id: randomUUID() })
-  return read({ loaded, rules: { ...rules, identity: { ...rules.identity, assert } }, sources, trust, jwks: key.jwks })
+  return read({ ...rest, rules: { ...rules, identity: { ...rules.identity, assert } }, jwks: key.jwks })
 }
 
 function bindPolicy(metrics: Metrics, policy: string): (seconds: number) => void {

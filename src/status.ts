@@ -24,17 +24,18 @@ export function waitingFor(generation: Generation, { settledAt }: Memory): reado
   ]
 }
 
-/** `/readyz`: ready once; afterwards trouble with keys is shown as degraded and answered route by route. */
+/** `/readyz`: ready once; afterwards trouble with keys and introspection is shown as degraded and answered route by route. */
 export function describeStatus(
   { phase, lastChange, waitingFor: waiting }: Moment,
   generation: Generation,
   memory: Memory,
 ) {
-  const { loaded, sources } = generation
+  const { loaded, sources, introspectors } = generation
   const { profile, routes, stores } = loaded.config
   const unknownUntil = memory.replays.unknownUntil()
   const degraded = [
     ...[...sources].filter(([, source]) => source.size === 0).map(([name]) => `keys of ${name}`),
+    ...[...introspectors].filter(([, one]) => !one.available).map(([name]) => `introspection of ${name}`),
     ...(phase === 'ready' && unknownUntil > wall()
       ? [`proofs dated before ${new Date(unknownUntil * 1000).toISOString()} are refused: the clock was ahead`]
       : []),

@@ -12,7 +12,7 @@ const mayImport: Record<string, RegExp> = {
   'src/policies': /^src\/(policies|verify)\/|^src\/challenge\.ts$/,
   'src/verify': /^src\/verify\//,
   'src/io':
-    /^src\/(io|verify|policies)\/|^src\/(config|config-schema|config-checks|zod-problems|assertion|check|metrics|routes|build|response)\.ts$/,
+    /^src\/(io|verify|policies)\/|^src\/(config|config-schema|config-checks|config-files|zod-problems|assertion|check|metrics|routes|build|response)\.ts$/,
   'src/lint': /^src\/lint\//,
   'src/cli': /^src\//,
 }

@@ -1,6 +1,7 @@
 import type { DecisionRecord } from '../check.ts'
 import type { Config } from '../config.ts'
 import type { Metrics } from '../metrics.ts'
+import type { IntrospectionEvent } from './introspection.ts'
 import type { KeyEvent } from './keys.ts'
 import type { Log } from './log.ts'
 
@@ -48,6 +49,26 @@ export function observeKeys(metrics: Metrics, log: Log): (event: KeyEvent) => vo
     metrics.jwksSuccess.labels(server).setToCurrentTime()
     if (event.leaked) log.event('error', 'the authorization server publishes private keys', { server })
     for (const skipped of event.skipped) log.event('warn', 'a key of the set cannot be used', { server, skipped })
+  }
+}
+
+/** Counts and logs what came of questions about tokens. One that failed says so in its decision as well. */
+export function observeIntrospection(metrics: Metrics, log: Log): (event: IntrospectionEvent) => void {
+  const failing = new Set<string>()
+  return (event) => {
+    const { server, kind } = event
+    if (kind === 'remembered') {
+      metrics.introspectionCacheHits.labels(server).inc()
+      return
+    }
+    metrics.introspectionCalls.labels(server, kind).inc()
+    if (kind === 'refused') return
+    metrics.introspectionDuration.labels(server).observe(event.seconds)
+    metrics.dependencyUp.labels(`introspection of ${server}`).set(kind === 'unavailable' ? 0 : 1)
+    if (kind === 'unavailable') {
+      if (!failing.has(server)) log.event('error', 'introspection fails', { server, problem: event.problem })
+      failing.add(server)
+    } else if (failing.delete(server)) log.event('info', 'introspection works again', { server })
   }
 }
 
