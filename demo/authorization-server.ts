@@ -15,11 +15,22 @@ export interface RegisteredClient {
   readonly binding: 'dpop' | 'mtls' | 'none'
 }
 
+/**
+ * A resource server that may ask about tokens, and gets signed answers when it asks for them. With a certificate in its
+ * key (`x5c`) it authenticates by mutual TLS.
+ */
+export interface AskingServer {
+  readonly id: string
+  readonly jwks: readonly JWK[]
+}
+
 /** A running oidc-provider. */
 export interface AuthorizationServer {
   readonly issuer: string
   /** Its own signing key, so that a test can make it say what it never would. */
   readonly signingKey: JWK
+  /** Takes back an opaque token. */
+  readonly revoke: (token: string) => Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -33,6 +44,8 @@ export async function startAuthorizationServer(options: {
   readonly clients: readonly RegisteredClient[]
   readonly resource: string
   readonly scope: string
+  /** Who may ask about tokens. When anybody may, tokens are opaque. */
+  readonly asking?: readonly AskingServer[] | undefined
 }): Promise<AuthorizationServer> {
   const issuer = `https://localhost:${options.port}`
   const { privateKey } = await generateKeyPair('PS256', { extractable: true, modulusLength: 2048 })
@@ -51,27 +64,45 @@ export async function startAuthorizationServer(options: {
     (request, response) => void callback(request, response),
   )
   await listen(server, options.port)
-  return { issuer, signingKey, stop: () => close(server) }
+  const revoke = async (token: string): Promise<void> => {
+    await (await provider.ClientCredentials.find(token))?.destroy()
+  }
+  return { issuer, signingKey, revoke, stop: () => close(server) }
 }
 
+/** Each client has to name an algorithm that is enabled, also one that never asks. */
+const signedAnswers = { introspection_signed_response_alg: 'PS256' } as const
+
 function configure(options: Parameters<typeof startAuthorizationServer>[0], signingKey: JWK): Configuration {
+  const { asking = [] } = options
+  const clients = [...options.clients, ...asking.map((server) => ({ ...server, binding: 'none' as const }))]
+  const mayAsk = new Set(asking.map(({ id }) => id))
   const outside = new Set(options.clients.filter(({ binding }) => binding === 'none').map(({ id }) => id))
   return {
     adapter: memoryAdapter(),
     jwks: { keys: [signingKey] },
-    clients: options.clients.map(describeClient),
+    clients: clients.map((client) =>
+      mayAsk.size > 0 ? { ...describeClient(client), ...signedAnswers } : describeClient(client),
+    ),
     scopes: options.scope.split(' '),
-    clientAuthMethods: ['private_key_jwt'],
-    enabledJWA: { clientAuthSigningAlgValues: ['ES256', 'PS256'], dPoPSigningAlgValues: ['ES256', 'PS256', 'EdDSA'] },
+    clientAuthMethods: ['private_key_jwt', ...(mayAsk.size > 0 ? ['self_signed_tls_client_auth' as const] : [])],
+    enabledJWA: {
+      clientAuthSigningAlgValues: ['ES256', 'PS256'],
+      dPoPSigningAlgValues: ['ES256', 'PS256', 'EdDSA'],
+      ...(mayAsk.size > 0 && { introspectionSigningAlgValues: ['PS256'] }),
+    },
     ttl: { ClientCredentials: 300 },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       dPoP: { enabled: true },
+      introspection: { enabled: mayAsk.size > 0, allowedPolicy: (_ctx, client) => mayAsk.has(client.clientId) },
+      jwtIntrospection: { enabled: mayAsk.size > 0 },
       fapi: { enabled: true, profile: (_ctx, client) => (client && outside.has(client.clientId) ? undefined : '2.0') },
       mTLS: {
         enabled: true,
         certificateBoundAccessTokens: true,
+        selfSignedTlsClientAuth: mayAsk.size > 0,
         getCertificate: (ctx) => (ctx.socket as TLSSocket).getPeerX509Certificate()?.toString(),
       },
       resourceIndicators: {
@@ -80,7 +111,7 @@ function configure(options: Parameters<typeof startAuthorizationServer>[0], sign
           scope: options.scope,
           audience: options.resource,
           accessTokenTTL: 300,
-          accessTokenFormat: 'jwt',
+          accessTokenFormat: mayAsk.size > 0 ? 'opaque' : 'jwt',
           jwt: { sign: { alg: 'PS256' } },
         }),
       },
@@ -91,8 +122,9 @@ function configure(options: Parameters<typeof startAuthorizationServer>[0], sign
 function describeClient({ id, jwks, binding }: RegisteredClient): ClientMetadata {
   return {
     client_id: id,
-    token_endpoint_auth_method: 'private_key_jwt',
-    token_endpoint_auth_signing_alg: 'ES256',
+    ...(jwks.some(({ x5c }) => x5c)
+      ? { token_endpoint_auth_method: 'self_signed_tls_client_auth' }
+      : { token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: 'ES256' }),
     grant_types: ['client_credentials'],
     response_types: [],
     redirect_uris: [],

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { placeBootstrap } from '../tools/bootstrap.ts'
 import { type RunningEnvoy, startEnvoy } from '../tools/envoy.ts'
-import { type AuthorizationServer, startAuthorizationServer } from './authorization-server.ts'
+import { type AskingServer, type AuthorizationServer, startAuthorizationServer } from './authorization-server.ts'
 import type { Client, Edge } from './client.ts'
 import { type Pki, writePki } from './pki.ts'
 import type { Ports } from './ports.ts'
@@ -55,6 +55,8 @@ export interface SettingOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** Remember used proofs in this Redis, and run a second service and Envoy on these ports. */
   readonly replicas?: { readonly redis: string; readonly ports: Ports }
+  /** Resource servers that may ask about tokens; with any, tokens are opaque. */
+  readonly asking?: readonly AskingServer[] | undefined
   readonly follow?: (record: LogRecord) => void
   readonly say?: (line: string) => void
   readonly cleanup?: Cleanup
@@ -107,6 +109,7 @@ async function startParts(options: SettingOptions, cleanup: Cleanup): Promise<Se
     tls: pki.authorizationServer,
     resource: API,
     scope: 'accounts payments',
+    asking: options.asking,
     clients: [
       { id: 'tpp-dpop', jwks: [keys.dpop.publicJwk], binding: 'dpop' },
       { id: 'tpp-mtls', jwks: [keys.mtls.publicJwk], binding: 'mtls' },

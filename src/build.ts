@@ -1,6 +1,6 @@
 import type { Challenges } from './challenge.ts'
 import type { Rules } from './check.ts'
-import type { Config, RouteConfig } from './config.ts'
+import type { Config, RouteConfig, ServerConfig } from './config.ts'
 import { certificateSource } from './config-certificates.ts'
 import { buildPipeline } from './pipeline.ts'
 import { buildPolicy } from './policies/registry.ts'
@@ -25,6 +25,10 @@ export function buildRules(config: Config, hash: string, ports: Ports): Rules {
     hash,
   }
 }
+
+/** A server that can be asked vouches for long-lived tokens, but not for those nobody asks about. */
+export const unaskedLifetime = ({ revocation }: ServerConfig): number | undefined =>
+  revocation.introspection && revocation.shortLived
 
 function buildRoute(route: RouteConfig, ports: Ports): Route {
   const setting = { route: route.name, exceptions: new Set<string>(route.exceptions) }

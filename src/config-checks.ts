@@ -55,18 +55,17 @@ function checkListen({ listen, profile }: Config): readonly Problem[] {
 
 function checkServers({ authorizationServers }: Config): readonly Problem[] {
   const problems: Problem[] = []
-  for (const [index, { issuer, keys, name }] of authorizationServers.entries()) {
+  for (const [index, { issuer, keys, name, revocation }] of authorizationServers.entries()) {
     const path = ['authorizationServers', index]
     if (!/^https:\/\/[^\s?#@]+$/.test(issuer) || !URL.canParse(issuer))
       problems.push({
         path: [...path, 'issuer'],
         message: `expected an https URL without query, fragment and user, found ${JSON.stringify(issuer)}`,
       })
-    if ('uri' in keys && !(/^https:\/\/[^\s#@]+$/.test(keys.uri) && URL.canParse(keys.uri)))
-      problems.push({
-        path: [...path, 'keys', 'uri'],
-        message: `expected an https URL (FAPI 2.0 Security Profile section 5.2.1), found ${JSON.stringify(keys.uri)}`,
-      })
+    if ('uri' in keys) problems.push(...checkUrl([...path, 'keys', 'uri'], keys.uri))
+    const endpoint = revocation.introspection?.endpoint
+    if (endpoint !== undefined)
+      problems.push(...checkUrl([...path, 'revocation', 'introspection', 'endpoint'], endpoint))
     const before = authorizationServers.slice(0, index)
     if (before.some((other) => other.issuer === issuer))
       problems.push({ path: [...path, 'issuer'], message: `the issuer ${issuer} stands twice` })
@@ -77,6 +76,12 @@ function checkServers({ authorizationServers }: Config): readonly Problem[] {
       })
   }
   return problems
+}
+
+function checkUrl(path: Problem['path'], url: string): readonly Problem[] {
+  if (/^https:\/\/[^\s#@]+$/.test(url) && URL.canParse(url)) return []
+  const message = `expected an https URL (FAPI 2.0 Security Profile section 5.2.1), found ${JSON.stringify(url)}`
+  return [{ path, message }]
 }
 
 /** Headers Envoy, HTTP itself or the token travel in are not ours to give to an identity. */

@@ -15,6 +15,12 @@ export interface PolicyEntry {
   readonly at: Path
 }
 
+/** The policy of that name among those of a route. */
+export const entryOf = (
+  { policies: entries }: { readonly policies: readonly PolicyEntry[] },
+  wanted: PolicyName,
+): PolicyEntry | undefined => entries.find(({ name }) => name === wanted)
+
 /** A document that the schema has accepted, before and after defaults, and the list its problems go to. */
 export interface Reading {
   readonly all: ParsedConfig

@@ -1,8 +1,7 @@
 import type { Config, RouteConfig } from './config.ts'
-import type { PolicyEntry } from './config-policies.ts'
-import { spellDuration } from './durations.ts'
+import { entryOf, type PolicyEntry } from './config-policies.ts'
+import { checkTokens } from './config-token-checks.ts'
 import { covers } from './path-template.ts'
-import type { AccessTokenOptions } from './policies/access-token.ts'
 import { needsOf, policies } from './policies/registry.ts'
 import type { ScopesOptions } from './policies/scopes.ts'
 import type { SenderConstraintOptions } from './policies/sender-constraint.ts'
@@ -61,80 +60,6 @@ function checkOrder({ at, kind, policies: entries, exceptions }: RouteConfig): r
     if (!proven.has(fact))
       problems.push({ path: at, message: `the pipeline of this route never yields a verified ${fact}` })
   return problems
-}
-
-const entryOf = ({ policies: entries }: RouteConfig, wanted: PolicyEntry['name']): PolicyEntry | undefined =>
-  entries.find(({ name }) => name === wanted)
-
-/** What a route asks of tokens agrees with what is known about its authorization servers. */
-function checkTokens(route: RouteConfig, { authorizationServers, profile }: Config): readonly Problem[] {
-  const entry = entryOf(route, 'accessToken')
-  if (!entry) return []
-  // Parsed by the very schema this type comes from.
-  const { from, audiences, maxLifetime } = entry.options as AccessTokenOptions
-  const unknown = [...(from ?? []).entries()].filter(
-    ([, name]) => !authorizationServers.some((one) => one.name === name),
-  )
-  if (unknown.length > 0)
-    return unknown.map(([index, name]) => ({
-      path: [...entry.at, 'from', index],
-      message: `there is no authorization server named "${name}"`,
-    }))
-  const servers = authorizationServers.filter(({ name }) => from === undefined || from.includes(name))
-  const problems = [...checkAudiences(entry, audiences, servers)]
-  const several = servers.find((server) => server.audiences.length > 1)
-  if (several && !audiences && profile !== 'compat')
-    problems.push({
-      path: route.at,
-      message: `${several.name} has several audiences; say with accessToken.audiences which are for this route`,
-    })
-  return [...problems, ...checkLifetime(route, entry, maxLifetime, servers)]
-}
-
-/** `accessToken.audiences` narrows what the tokens of a server may be for; it cannot add to it. */
-function checkAudiences(
-  { at }: PolicyEntry,
-  audiences: readonly string[] = [],
-  servers: Config['authorizationServers'],
-): readonly Problem[] {
-  if (audiences.length === 0) return []
-  const strange = [...audiences.entries()].filter(
-    ([, one]) => !servers.some((server) => server.audiences.includes(one)),
-  )
-  if (strange.length > 0)
-    return strange.map(([index, audience]) => ({
-      path: [...at, 'audiences', index],
-      message: `${audience} is no audience of an authorization server of this route; a route can only narrow them`,
-    }))
-  return servers
-    .filter((server) => !server.audiences.some((audience) => audiences.includes(audience)))
-    .map(({ name }) => ({
-      path: [...at, 'audiences'],
-      message: `none of these is an audience of ${name}; say with accessToken.from whose tokens are taken`,
-    }))
-}
-
-/** JWT-30: a token whose revocation nobody can learn of must not live long. */
-function checkLifetime(
-  { at, exceptions }: RouteConfig,
-  entry: PolicyEntry,
-  maxLifetime: number,
-  servers: Config['authorizationServers'],
-): readonly Problem[] {
-  if (exceptions.includes('noRevocation')) return []
-  if (exceptions.includes('longLivedTokens'))
-    return [
-      {
-        path: [...at, 'exceptions'],
-        message: 'longLivedTokens without a revocation source also needs noRevocation',
-      },
-    ]
-  return servers
-    .filter(({ revocation }) => maxLifetime > revocation.shortLived)
-    .map(({ name, revocation }) => ({
-      path: [...entry.at, 'maxLifetime'],
-      message: `tokens of ${name} may live ${spellDuration(maxLifetime)}, but without a revocation source only ${spellDuration(revocation.shortLived)} are accepted (revocation.shortLived)`,
-    }))
 }
 
 /** A binding that can never be shown would refuse every request. */

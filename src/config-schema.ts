@@ -56,6 +56,24 @@ const shortName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: 'a short name of letters, digits, . _ -' })
 
+/** How the authorization server is asked about tokens (RFC 7662), and how long its answers are believed. */
+const introspection = z.strictObject({
+  /** Absent: `introspection_endpoint` of the server's metadata. */
+  endpoint: text.optional(),
+  /** Our name there. */
+  clientId: text,
+  /** Private key, PEM or JWK: signs client assertions (private_key_jwt), or belongs to the certificate (mutual TLS). */
+  key: text,
+  certificate: text.optional(),
+  /** Only signed answers are taken (RFC 9701). */
+  signed: z.boolean().default(false),
+  cache: duration(0, 30).prefault('10s'),
+  negativeCache: duration(0, 5).prefault('5s'),
+  timeout: duration(0.05, 1).prefault('1s'),
+  /** Members that an answer has to have besides aud, client_id and exp. */
+  required: z.array(z.enum(['iss', 'sub', 'iat', 'jti', 'scope', 'token_type'])).default([]),
+})
+
 const authorizationServer = z.strictObject({
   name: shortName.optional(),
   issuer: text,
@@ -65,7 +83,9 @@ const authorizationServer = z.strictObject({
     .array(z.enum(['PS256', 'ES256', 'EdDSA', 'Ed25519']))
     .min(1)
     .default(['PS256', 'ES256', 'EdDSA', 'Ed25519']),
-  revocation: z.strictObject({ shortLived: duration(1, 3600).prefault('10m') }).prefault({}),
+  revocation: z
+    .strictObject({ shortLived: duration(1, 3600).prefault('10m'), introspection: introspection.optional() })
+    .prefault({}),
 })
 
 const identityFacts = ['issuer', 'subject', 'clientId', 'scope', 'binding', 'thumbprint', 'acr'] as const

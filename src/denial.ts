@@ -86,6 +86,7 @@ export const answers = {
   token_not_yet_valid: token('The access token is not valid yet'),
   token_lifetime_exceeded: token('The access token lives longer than is accepted here'),
   token_claims_invalid: token('The access token lacks a required claim'),
+  token_inactive: token('The access token is not active'),
   claim_unusable: token('A claim of the access token cannot be passed on'),
 
   token_unbound: token('The access token is not sender-constrained'),
@@ -134,6 +135,7 @@ export const answers = {
   replay_unavailable: unavailable('Replay protection is not available', 1),
   replay_unknown: unavailable('The DPoP proof may have been used before', 10),
   keys_unavailable: unavailable('The keys of the authorization server are not available', 5),
+  introspection_unavailable: unavailable('The authorization server could not be asked about the access token', 2),
   deadline: unavailable('The decision took too long', 1),
   overload: unavailable('Too many requests at once', 1),
   draining: unavailable('The service is shutting down', 1),

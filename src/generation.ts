@@ -1,26 +1,25 @@
-import { type KeyObject, randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { rootCertificates } from 'node:tls'
 import type { Admission } from './admission.ts'
 import { buildAssertion } from './assertion.ts'
-import { buildRules } from './build.ts'
+import { buildRules, unaskedLifetime } from './build.ts'
 import type { Rules } from './check.ts'
-import type { Config, ServerConfig } from './config.ts'
+import type { ServerConfig } from './config.ts'
 import { readAssertionKey } from './io/assertion-key.ts'
 import { readAuthorities } from './io/authorities.ts'
 import { boundedCache } from './io/caches.ts'
-import { type LoadedConfig, loadConfig } from './io/config-file.ts'
-import { fetchJson } from './io/fetch.ts'
+import type { LoadedConfig } from './io/config-file.ts'
+import { fetchJson, postForm } from './io/fetch.ts'
 import { productVersion } from './io/http.ts'
+import type { LiveIntrospector } from './io/introspection.ts'
+import { buildIntrospectors } from './io/introspectors.ts'
 import { buildKeySource, type KeyEvent, type LiveKeySource } from './io/keys.ts'
 import type { Log } from './io/log.ts'
-import { observeRoutes } from './io/observation.ts'
-import type { StoreEvent } from './io/redis-replays.ts'
-import { type LiveReplays, memoryReplays } from './io/replays.ts'
-import { openSharedReplays } from './io/shared-replays.ts'
+import { observeIntrospection, observeRoutes } from './io/observation.ts'
+import { type Memory, monotonic, wall } from './memory.ts'
 import type { Metrics } from './metrics.ts'
-import type { SenderConstraintOptions } from './policies/sender-constraint.ts'
 import type { Ports } from './policy.ts'
-import { buildNonces, type NonceSecret, nonceLifetime, settleSecrets } from './verify/nonce.ts'
+import { buildNonces, type NonceSecret, settleSecrets } from './verify/nonce.ts'
 import { type Reading, read, unreadable } from './verify/reading.ts'
 
 export type Loaded = Extract<LoadedConfig, { ok: true }>
@@ -31,64 +30,13 @@ export interface Generation {
   readonly rules: Rules
   readonly sources: ReadonlyMap<string, LiveKeySource>
   readonly nonceSecrets: readonly NonceSecret[]
+  /** Servers that are asked about tokens, by name. */
+  readonly introspectors: ReadonlyMap<string, LiveIntrospector>
   /** Authorities trusted for outbound calls, PEM; undefined: the system's. */
   readonly trust: readonly string[] | undefined
   /** The public keys of assertions; undefined when there are none. */
   readonly jwks: object | undefined
 }
-
-/** Seconds; wall clock and monotonic clock. */
-export const wall = (): number => Date.now() / 1000
-export const monotonic = (): number => performance.now() / 1000
-
-/** Opens the replay store that replicas share, if the configuration wants one. */
-export const openReplays = (config: Config, observe: (event: StoreEvent) => void): Reading<LiveReplays | undefined> =>
-  openSharedReplays(config, { ...proofLimits(config), wall, monotonic, observe })
-
-/** How far ahead proofs may be dated and how long they have to be remembered on the route that needs it most, seconds. */
-function proofLimits({ routes, nonces }: Config) {
-  const constraints = routes
-    .flatMap(({ policies }) => policies)
-    .filter(({ name }) => name === 'senderConstraint')
-    // Parsed by the very schema this type comes from.
-    .map(({ options }) => options as SenderConstraintOptions)
-    .filter(({ methods }) => methods.includes('dpop'))
-    .map(({ dpop }) => dpop)
-  const maxFuture = Math.max(10, ...constraints.map(({ futureTolerance }) => futureTolerance))
-  const windows = constraints.map(({ maxAge, futureTolerance, relaxIat }) =>
-    Math.max(maxAge + futureTolerance, relaxIat ? nonceLifetime(nonces.step) : 0),
-  )
-  return { used: constraints.length > 0, maxFuture, window: Math.max(0, ...windows) + 5 }
-}
-
-/** What outlives a configuration: forgetting used proofs at a reload would let them pass again. */
-export function buildMemory(config: Config, shared?: LiveReplays) {
-  const { stores } = config
-  const { used, maxFuture } = proofLimits(config)
-  const unsettled = used && shared === undefined && stores.afterRestart === 'refuse'
-  return {
-    /** Monotonic, seconds. */
-    startedAt: monotonic(),
-    /** From then on a proof by a right clock is known to be younger than this process; monotonic, whole seconds count. */
-    settledAt: unsettled ? monotonic() + maxFuture + 1 : monotonic(),
-    replays:
-      shared ??
-      memoryReplays({
-        capacity: stores.replayCapacity,
-        afterRestart: stores.afterRestart,
-        maxFuture,
-        wall,
-        monotonic,
-      }),
-    proofKeys: boundedCache<KeyObject>(10_000, 3600),
-    /** Makes nonces where the configuration names no secrets. */
-    nonceSecret: randomBytes(32).toString('base64url'),
-    /** What calls by sources of any age trust now. */
-    outbound: { ca: undefined as readonly string[] | undefined },
-  }
-}
-
-export type Memory = ReturnType<typeof buildMemory>
 
 /** What stays the same while configurations come and go. */
 export interface World {
@@ -109,7 +57,7 @@ export interface World {
  * when other authorities are trusted from now on: `enforce` tells them.
  */
 export function buildGeneration(loaded: Loaded, before: Generation | undefined, world: World): Reading<Generation> {
-  const { memory, metrics, observeKeys: observe } = world
+  const { memory, metrics, log, observeKeys: observe } = world
   const { config } = loaded
   const extra = config.outbound.ca === undefined ? read(undefined) : readAuthorities(config.outbound.ca)
   if (!extra.ok) return unreadable(`outbound.ca: ${extra.problem}`)
@@ -124,10 +72,26 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
   )
   const { secrets = [memory.nonceSecret], step } = config.nonces
   const nonceSecrets = settleSecrets(secrets, before?.nonceSecrets ?? [], monotonic())
+  const introspectors = buildIntrospectors(config, sources, {
+    post: (url, call) => postForm(url, { ...call, ...memory.outbound }),
+    fetch,
+    wall,
+    monotonic,
+    observe: observeIntrospection(metrics, log),
+  })
+  if (!introspectors.ok) return introspectors
   const hooks = { hit: () => metrics.tokenCacheHits.inc(), miss: () => metrics.tokenCacheMisses.inc() }
   const ports: Ports = {
     servers: new Map(
-      config.authorizationServers.map((server) => [server.name, { ...server, keys: mustGet(sources, server.name) }]),
+      config.authorizationServers.map((server) => [
+        server.name,
+        {
+          ...server,
+          keys: mustGet(sources, server.name),
+          introspection: introspectors.value.get(server.name),
+          unasked: unaskedLifetime(server),
+        },
+      ]),
     ),
     replays: memory.replays,
     proofKeys: memory.proofKeys,
@@ -139,7 +103,15 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
   const trust = extra.value === undefined ? undefined : [...rootCertificates, extra.value]
   const rules = buildRules(config, loaded.hash, ports)
   const { assertion } = config.identity
-  const generation = { loaded, rules, sources, nonceSecrets, trust, jwks: undefined }
+  const generation = {
+    loaded,
+    rules,
+    sources,
+    introspectors: introspectors.value,
+    nonceSecrets,
+    trust,
+    jwks: undefined,
+  }
   if (!assertion || !signer?.value) return read(generation)
   const key = signer.value
   const assert = (admission: Admission) => buildAssertion(admission, key, assertion, { now: wall(), id: randomUUID() })
@@ -171,79 +143,4 @@ function mustGet(sources: ReadonlyMap<string, LiveKeySource>, name: string): Liv
   const source = sources.get(name)
   if (!source) throw new Error(`there is no key source for ${name}`)
   return source
-}
-
-/** How long a reload waits for the keys of new places, milliseconds. */
-const NEW_KEYS = 3000
-
-/**
- * Reads the configuration again and returns the generation in force afterwards: the new one, or the last good one. New
- * places of keys have to give some first, so that a misspelled one cannot take away keys that are good.
- */
-export async function swap(current: Generation, world: World): Promise<Generation> {
-  const { file, environment, metrics, log } = world
-  const refused = (problems: unknown, files: readonly string[] = []): Generation => {
-    world.concluded?.('refused', files)
-    metrics.reloads.labels('refused').inc()
-    log.event('error', 'configuration refused, the last good one stays', { problems })
-    return current
-  }
-  try {
-    const loaded = loadConfig(file, environment)
-    if (!loaded.ok) return refused(loaded.problems, loaded.files)
-    const built = buildGeneration(loaded, current, world)
-    if (!built.ok) return refused([{ message: built.problem }], loaded.files)
-    const next = built.value
-    const keyless = await firstKeys(next, current, world)
-    if (keyless.length > 0) {
-      closeOthers(next, current)
-      world.tryLater?.()
-      const problems = keyless.map((name) => ({ message: `no keys of ${name} could be had from their new place` }))
-      return refused(problems, loaded.files)
-    }
-    enforce(next, world)
-    closeOthers(current, next)
-    for (const source of next.sources.values()) void source.load()
-    world.concluded?.('applied', [])
-    metrics.reloads.labels('applied').inc()
-    log.setLevel(loaded.config.log.level)
-    const fixed = JSON.stringify([loaded.config.listen, loaded.config.stores, loaded.config.limits])
-    const running = JSON.stringify([
-      current.loaded.config.listen,
-      current.loaded.config.stores,
-      current.loaded.config.limits,
-    ])
-    if (fixed !== running) log.event('warn', 'changes of listen, stores and limits take effect at the next start')
-    log.event('info', 'configuration applied', { config: loaded.hash.slice(0, 12) })
-    return next
-  } catch (error) {
-    return refused([{ message: error instanceof Error ? error.message : String(error) }])
-  }
-}
-
-/** Names of the servers whose sources are new and have given no keys in time. */
-async function firstKeys(next: Generation, current: Generation, { memory }: World): Promise<readonly string[]> {
-  const fresh = [...next.sources].filter(([, source]) => ![...current.sources.values()].includes(source))
-  if (fresh.length === 0) return []
-  // They are asked with what the new configuration trusts.
-  const before = memory.outbound.ca
-  memory.outbound.ca = next.trust
-  const limit = timer(NEW_KEYS)
-  await Promise.race([Promise.all(fresh.map(([, source]) => source.load())), limit.elapsed])
-  limit.cancel()
-  const keyless = fresh.filter(([, source]) => source.size === 0).map(([name]) => name)
-  if (keyless.length > 0) memory.outbound.ca = before
-  return keyless
-}
-
-function closeOthers(leaving: Generation, staying: Generation): void {
-  const kept = new Set(staying.sources.values())
-  for (const source of leaving.sources.values()) if (!kept.has(source)) source.close()
-}
-
-/** Elapses after so many milliseconds, unless called off. */
-export function timer(milliseconds: number) {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const handle = setTimeout(resolve, milliseconds)
-  return { elapsed: promise, cancel: () => clearTimeout(handle) }
 }

@@ -57,6 +57,20 @@ export function buildMetrics() {
       ['server'],
       '1 when the authorization server publishes private keys.',
     ),
+    introspectionCalls: counter(
+      'introspection_calls_total',
+      ['server', 'result'],
+      'Questions about tokens by what came of them: active, inactive, unavailable, or refused without being asked.',
+    ),
+    introspectionCacheHits: counter(
+      'introspection_cache_hits_total',
+      ['server'],
+      'Questions about tokens whose answer was remembered.',
+    ),
+    introspectionDuration: new Histogram({
+      ...common('histogram', 'introspection_duration_seconds', ['server'], 'Time from a question to its answer.'),
+      buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1],
+    }),
     replayEntries: gauge('replay_entries', [], 'DPoP proofs remembered.'),
     replayCapacity: gauge('replay_capacity', [], 'DPoP proofs that can be remembered.'),
     replayErrors: counter('replay_errors_total', ['claim'], 'Replay claims that were neither fresh nor used.'),

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { Attributes } from './attributes.ts'
 import type { Result } from './denial.ts'
-import type { Cache, KeySource, Meter, Nonces, ProofKeys, ReplayStore } from './ports.ts'
+import type { Cache, Introspector, KeySource, Meter, Nonces, ProofKeys, ReplayStore } from './ports.ts'
 import type { Trace } from './trace.ts'
 import type { VerifiedToken } from './verify/access-token.ts'
 import type { VerifiedBinding } from './verify/binding.ts'
@@ -56,6 +56,10 @@ export interface AuthorizationServer {
   readonly audiences: readonly string[]
   readonly algorithms: readonly string[]
   readonly keys: KeySource
+  /** How to ask it about tokens; undefined when it is not asked. */
+  readonly introspection?: Introspector | undefined
+  /** Longest lifetime, in seconds, of a token that is judged without asking, where others may live longer. */
+  readonly unasked?: number | undefined
 }
 
 /** What the configuration around a policy says: the profile and the exceptions of its route. */

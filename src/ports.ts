@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { VerificationKey } from './verify/jwk.ts'
+import type { JsonObject } from './verify/strict-json.ts'
 
 /** A proof as the replay store knows it (design: SHA-256 over thumbprint, canonical htu and jti). */
 export interface ReplayKey {
@@ -48,6 +49,20 @@ export interface KeySource {
   find(kid: string | undefined, algorithm: string): KeySearch | Promise<KeySearch>
   /** Grows each time the set changes; caches of verified signatures carry it in their key. */
   readonly generation: number
+}
+
+/** What an authorization server says about a token it was asked about; `unavailable`: it did not say. */
+export type Statement =
+  | { readonly kind: 'active'; readonly claims: JsonObject }
+  | { readonly kind: 'inactive' }
+  | { readonly kind: 'unavailable'; readonly detail: string }
+
+/** Asks one authorization server about tokens (RFC 7662). */
+export interface Introspector {
+  /** At once when the answer is remembered. */
+  ask(token: string): Statement | Promise<Statement>
+  /** Members that its answers have to have on top of what every token needs. */
+  readonly required: readonly string[]
 }
 
 /** Tells how long things take. */

@@ -3,26 +3,17 @@ import { collectDefaultMetrics } from 'prom-client'
 import { buildCheck, refuseUnread } from './check.ts'
 import type { Config } from './config.ts'
 import { deny } from './denial.ts'
-import {
-  buildGeneration,
-  buildMemory,
-  enforce,
-  type Generation,
-  type Loaded,
-  type Memory,
-  monotonic,
-  openReplays,
-  swap,
-  timer,
-  wall,
-} from './generation.ts'
+import { buildGeneration, enforce, type Generation, type Loaded } from './generation.ts'
 import { buildHealth } from './io/health.ts'
 import { type HttpPort, productVersion, serveHttp } from './io/http.ts'
 import type { LiveKeySource } from './io/keys.ts'
 import { buildLog, type LineSink } from './io/log.ts'
 import { observeDecision, observeKeys, observeStore } from './io/observation.ts'
+import { timer } from './io/timer.ts'
 import { oneAtATime, watchFiles } from './io/watch.ts'
+import { buildMemory, type Memory, monotonic, openReplays, wall } from './memory.ts'
 import { buildMetrics, type Metrics } from './metrics.ts'
+import { swap } from './reload.ts'
 import { internalErrorResponse } from './response.ts'
 import { startServer } from './server.ts'
 import { describeStatus, hasKeys, type Phase, waitingFor } from './status.ts'

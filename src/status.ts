@@ -1,5 +1,6 @@
-import { type Generation, type Memory, monotonic, wall } from './generation.ts'
+import type { Generation } from './generation.ts'
 import { causes } from './io/redis-failures.ts'
+import { type Memory, monotonic, wall } from './memory.ts'
 
 /** Where in its life a service is. */
 export type Phase = 'starting' | 'ready' | 'draining'
@@ -33,13 +34,13 @@ export function waitingFor(generation: Generation, { settledAt, startedAt, repla
   ]
 }
 
-/** `/readyz`: ready once; afterwards trouble with keys is shown as degraded and answered route by route. */
+/** `/readyz`: ready once; afterwards trouble with keys and introspection is shown as degraded and answered route by route. */
 export function describeStatus(
   { phase, lastChange, waitingFor: waiting }: Moment,
   generation: Generation,
   memory: Memory,
 ) {
-  const { loaded, sources } = generation
+  const { loaded, sources, introspectors } = generation
   const { profile, routes, stores } = loaded.config
   const unknownUntil = memory.replays.unknownUntil()
   const trouble = memory.replays.trouble()
@@ -47,6 +48,7 @@ export function describeStatus(
   const degraded = [
     ...(trouble === undefined ? [] : [`replay store: ${trouble === 'unasked' ? 'not asked yet' : causes[trouble]}`]),
     ...[...sources].filter(([, source]) => source.size === 0).map(([name]) => `keys of ${name}`),
+    ...[...introspectors].filter(([, one]) => !one.available).map(([name]) => `introspection of ${name}`),
     ...(phase === 'ready' && unknownUntil > wall()
       ? [`proofs dated before ${new Date(unknownUntil * 1000).toISOString()} are refused: ${clock}`]
       : []),

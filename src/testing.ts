@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose'
-import { buildRules } from './build.ts'
+import { buildRules, unaskedLifetime } from './build.ts'
 import { buildCheck } from './check.ts'
 import { readConfig } from './config.ts'
 import type { DenyReason } from './denial.ts'
-import type { Cache, KeySource, ReplayStore } from './ports.ts'
+import type { Cache, Introspector, KeySource, ReplayStore } from './ports.ts'
 import { findKeys, readKeySet } from './verify/key-set.ts'
 import { buildNonces } from './verify/nonce.ts'
 import type { CheckRequest, CheckResponse } from './wire.ts'
@@ -64,7 +64,12 @@ export async function buildTrial(configuration: unknown): Promise<Trial> {
   const clientJwk = await exportJWK(client.publicKey)
   const keys = keySource({ ...(await exportJWK(issuer.publicKey)), kid: 'trial' })
   const rules = buildRules(config, 'trial', {
-    servers: new Map(config.authorizationServers.map((one) => [one.name, { ...one, keys }])),
+    servers: new Map(
+      config.authorizationServers.map((one) => [
+        one.name,
+        { ...one, keys, introspection: one.revocation.introspection && askingNobody, unasked: unaskedLifetime(one) },
+      ]),
+    ),
     replays: unlimitedReplays(),
     proofKeys: forgetful,
     signedTokens: forgetful,
@@ -117,6 +122,11 @@ function keySource(jwk: JWK): KeySource {
   const set = readKeySet({ keys: [jwk] })
   if (!set.ok) throw new Error(set.problem)
   return { find: (kid, algorithm) => findKeys(set.value, kid, algorithm), generation: 1 }
+}
+
+const askingNobody: Introspector = {
+  required: [],
+  ask: () => ({ kind: 'unavailable', detail: 'a trial asks no authorization server' }),
 }
 
 const forgetful: Cache<never> = { get: () => undefined, set: () => {} }

@@ -13,13 +13,13 @@ const mayImport: Record<string, RegExp> = {
   'src/verify': /^src\/verify\//,
   'src/doctor': /^src\/(doctor|verify)\/|^src\/config\.ts$/,
   'src/io':
-    /^src\/(io|doctor|verify|policies)\/|^src\/(config|config-schema|config-checks|config-stores|redis-address|zod-problems|assertion|check|metrics|routes|build|response)\.ts$/,
+    /^src\/(io|doctor|verify|policies)\/|^src\/(config|config-schema|config-checks|config-files|config-stores|redis-address|zod-problems|assertion|check|metrics|routes|build|response)\.ts$/,
   'src/lint': /^src\/lint\//,
   'src/init': /^src\/(init\/|verify\/target-uri\.ts$|(path-template|shell-word)\.ts$)/,
   'src/cli': /^src\//,
 }
 const verifyMayImport = /^src\/(verify\/|(denial|trace|ports|attributes)\.ts$)/
-const shell = /^src\/(io\/|cli\/|main\.ts|service\.ts|generation\.ts|status\.ts|server\.ts)/
+const shell = /^src\/(io\/|cli\/|main\.ts|service\.ts|generation\.ts|memory\.ts|reload\.ts|status\.ts|server\.ts)/
 const impure =
   /\b(Date\.now|new Date\(\)|Math\.random|performance\.now|setTimeout|setInterval|fetch\(|process\.|randomUUID|randomBytes)|from 'node:(fs|http|https|net|tls|dns|os|child_process)/
 
@@ -29,7 +29,7 @@ test('the source tree is where this test looks for it', () => expect(files.lengt
 
 describe.each(files)('$path', ({ path, text }) => {
   const imports = [...text.matchAll(/from '(\.[^']+)'/g)].map(([, to = '']) => join(dirname(path), to))
-  const composition = /^src\/(service|generation|status|main|server)\.ts$/.test(path)
+  const composition = /^src\/(service|generation|memory|reload|status|main|server)\.ts$/.test(path)
 
   test('imports only what its folder may', () => {
     const allowed = (to: string): boolean =>

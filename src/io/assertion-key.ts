@@ -1,7 +1,7 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { createHash, createPublicKey } from 'node:crypto'
 import type { AssertionKey } from '../assertion.ts'
 import { type Reading, read, unreadable } from '../verify/reading.ts'
+import { readPrivateKey } from './private-key.ts'
 
 /** The key that signs assertions, with the set that upstreams fetch. */
 export interface AssertionKeyFile extends AssertionKey {
@@ -10,7 +10,7 @@ export interface AssertionKeyFile extends AssertionKey {
 
 /** Reads a private key on P-256 or Ed25519, as PEM or JWK. What is wrong is told without a word of the file. */
 export function readAssertionKey(file: string): Reading<AssertionKeyFile> {
-  const key = parse(file)
+  const key = readPrivateKey(file)?.key
   if (!key) return unreadable(`${file}: it holds no private key, as PEM or JWK, that can be read`)
   const { kty, crv, x, y } = createPublicKey(key).export({ format: 'jwk' })
   const algorithm = crv === 'P-256' ? 'ES256' : crv === 'Ed25519' ? 'EdDSA' : undefined
@@ -20,14 +20,4 @@ export function readAssertionKey(file: string): Reading<AssertionKeyFile> {
   const keyId = createHash('sha256').update(members).digest('base64url')
   const shown = { kty, crv, x, ...(y !== undefined && { y }), kid: keyId, alg: algorithm, use: 'sig' }
   return read({ key, algorithm, keyId, jwks: { keys: [shown] } })
-}
-
-function parse(file: string): KeyObject | undefined {
-  try {
-    const text = readFileSync(file, 'utf8')
-    if (!text.trimStart().startsWith('{')) return createPrivateKey(text)
-    return createPrivateKey({ key: JSON.parse(text), format: 'jwk' })
-  } catch {
-    return undefined
-  }
 }

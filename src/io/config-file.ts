@@ -3,8 +3,8 @@ import { globSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { type Config, readConfig } from '../config.ts'
+import { locateFiles } from '../config-files.ts'
 import { includedSchema } from '../config-schema.ts'
-import { locateStores } from '../config-stores.ts'
 import type { Problem } from '../problems.ts'
 import { isObject } from '../verify/strict-json.ts'
 import { describeIssues } from '../zod-problems.ts'
@@ -176,38 +176,7 @@ class Reading {
       }
       return absolute
     }
-    const { tls } = config.listen
-    const at = ['listen', 'tls']
-    return {
-      ...config,
-      listen: {
-        ...config.listen,
-        ...(tls && {
-          tls: {
-            ...tls,
-            certificate: locate([...at, 'certificate'], tls.certificate),
-            key: locate([...at, 'key'], tls.key),
-            clientCa: tls.clientCa && locate([...at, 'clientCa'], tls.clientCa),
-          },
-        }),
-      },
-      identity: {
-        ...config.identity,
-        ...(config.identity.assertion && {
-          assertion: {
-            ...config.identity.assertion,
-            key: locate(['identity', 'assertion', 'key'], config.identity.assertion.key),
-          },
-        }),
-      },
-      outbound: { ca: config.outbound.ca && locate(['outbound', 'ca'], config.outbound.ca) },
-      stores: locateStores(config.stores, locate),
-      authorizationServers: config.authorizationServers.map((server, index) =>
-        'file' in server.keys
-          ? { ...server, keys: { file: locate(['authorizationServers', index, 'keys', 'file'], server.keys.file) } }
-          : server,
-      ),
-    }
+    return locateFiles(config, locate)
   }
 
   #report(main: ConfigFile, { path, message }: Problem): void {

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { Agent, type RequestOptions, request } from 'node:https'
 import { isIP } from 'node:net'
 import { type Reading, read, unreadable } from '../verify/reading.ts'
@@ -17,6 +18,20 @@ export interface FetchOptions {
 
 export type FetchJson = (url: string) => Promise<Reading<JsonObject>>
 
+/** A form to be posted, and who posts it. */
+export interface FormCall extends FetchOptions {
+  /** Media type of the answer, without `application/`; no other is taken. */
+  readonly accept: string
+  readonly form: URLSearchParams
+  /** PEM of a client certificate and its key. */
+  readonly identity?: { readonly certificate: string; readonly key: string } | undefined
+}
+
+/** The body of a 200, or what is wrong; `status` when there was an answer, but not the one that was asked for. */
+export type Fetched =
+  | { readonly ok: true; readonly value: Buffer }
+  | { readonly ok: false; readonly problem: string; readonly status?: number }
+
 const DEFAULT_TIMEOUT = 3000
 const DEFAULT_MAX_BYTES = 524_288
 /** Longer than any address of a key set, in characters: some come out of a fetched document. */
@@ -26,47 +41,83 @@ const MAX_URL = 2048
  * GETs one JSON object over https (FAPI 2.0 Security Profile section 5.2.1). The server's certificate and name are
  * verified (RFC 9525), TLS is 1.2 or newer, nothing is redirected, decompressed or read beyond the limits. Never throws.
  */
-export function fetchJson(url: string, options: FetchOptions = {}): Promise<Reading<JsonObject>> {
+export async function fetchJson(url: string, options: FetchOptions = {}): Promise<Reading<JsonObject>> {
   const target = parse(url)
-  if (!target.ok) return Promise.resolve(target)
-  const where = target.value.origin + target.value.pathname
-  const { promise, resolve } = Promise.withResolvers<Reading<JsonObject>>()
-  const settle = (outcome: Reading<JsonObject>): void =>
-    resolve(outcome.ok ? outcome : unreadable(`${where}: ${outcome.problem}`))
+  if (!target.ok) return target
+  const call = { ...settings(options), method: 'GET', headers: { accept: 'application/json', ...headers } }
+  const fetched = await exchange(target.value, call, options, json)
+  const document = fetched.ok ? readDocument(fetched.value) : fetched
+  return document.ok ? document : unreadable(`${whereabouts(target.value)}: ${document.problem}`)
+}
 
-  const call = request(target.value, settings(options), (response) => {
-    options.observeDate?.(response.headers.date)
-    const problem = judgeHead(
-      response.statusCode ?? 0,
-      response.headers['content-type'],
-      response.headers['content-encoding'],
-    )
-    if (problem) {
-      settle(unreadable(problem))
+/** POSTs a form under the same conditions. What is wrong is told without a word of the form or of the answer. */
+export async function postForm(url: string, { accept, form, identity, ...options }: FormCall): Promise<Fetched> {
+  const target = parse(url)
+  if (!target.ok) return target
+  const body = form.toString()
+  const call = {
+    ...settings(options),
+    method: 'POST',
+    headers: {
+      accept: `application/${accept}`,
+      'content-type': 'application/x-www-form-urlencoded',
+      'content-length': Buffer.byteLength(body),
+      ...headers,
+    },
+    ...(identity && { cert: identity.certificate, key: identity.key }),
+  }
+  const wanted = { name: accept, is: (type: string) => type === `application/${accept}` }
+  const fetched = await exchange(target.value, call, options, wanted, body)
+  return fetched.ok ? fetched : { ...fetched, problem: `${whereabouts(target.value)}: ${fetched.problem}` }
+}
+
+const whereabouts = ({ origin, pathname }: URL): string => origin + pathname
+
+/** Media types that are taken, in lower case, and what to call them. */
+interface Wanted {
+  readonly name: string
+  readonly is: (mediaType: string) => boolean
+}
+
+const json: Wanted = { name: 'JSON', is: (type) => /^application\/(?:[a-z0-9.-]+\+)?json$/.test(type) }
+
+/** One request and its whole answer, within the limits. */
+function exchange(
+  target: URL,
+  settings: RequestOptions,
+  { maxBytes = DEFAULT_MAX_BYTES, timeout = DEFAULT_TIMEOUT, observeDate }: FetchOptions,
+  wanted: Wanted,
+  body?: string,
+): Promise<Fetched> {
+  const { promise, resolve } = Promise.withResolvers<Fetched>()
+  const call = request(target, settings, (response) => {
+    observeDate?.(response.headers.date)
+    const failure = judgeHead(response, wanted)
+    if (failure) {
+      resolve(failure)
       call.destroy()
       return
     }
-    const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES
     const chunks: Buffer[] = []
     let size = 0
     response.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size > maxBytes) {
-        settle(unreadable(`the answer is larger than ${maxBytes} bytes`))
+        resolve({ ...unreadable(`the answer is larger than ${maxBytes} bytes`), status: 200 })
         call.destroy()
       } else chunks.push(chunk)
     })
-    response.on('end', () => settle(readDocument(Buffer.concat(chunks))))
-    response.on('error', (error) => settle(unreadable(describe(error))))
-    response.on('aborted', () => settle(unreadable('the answer broke off')))
+    response.on('end', () => resolve({ ok: true, value: Buffer.concat(chunks) }))
+    response.on('error', (error) => resolve(unreadable(describe(error))))
+    response.on('aborted', () => resolve(unreadable('the answer broke off')))
   })
   // The whole exchange, also a body that trickles.
   const timer = setTimeout(() => {
-    settle(unreadable('no whole answer in time'))
+    resolve(unreadable('no whole answer in time'))
     call.destroy()
-  }, options.timeout ?? DEFAULT_TIMEOUT)
-  call.on('error', (error) => settle(unreadable(describe(error))))
-  call.end()
+  }, timeout)
+  call.on('error', (error) => resolve(unreadable(describe(error))))
+  call.end(body)
   return promise.finally(() => clearTimeout(timer))
 }
 
@@ -79,10 +130,10 @@ function parse(url: string): Reading<URL> {
   return read(target)
 }
 
+const headers = { 'accept-encoding': 'identity', 'user-agent': 'envoy-fapi' }
+
 /** One connection per call: calls are rare, and a kept one could outlive a change of certificates. */
 const settings = ({ ca }: FetchOptions): RequestOptions => ({
-  method: 'GET',
-  headers: { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'envoy-fapi' },
   agent: new Agent({ keepAlive: false }),
   maxHeaderSize: 16_384,
   minVersion: 'TLSv1.2',
@@ -104,15 +155,17 @@ export function checkIdentity(host: string, certificate: Uint8Array): Error | un
   return match === undefined ? new Error('the certificate is not for this host') : undefined
 }
 
-function judgeHead(status: number, type: string | undefined, encoding: string | undefined): string | undefined {
-  if (status >= 300 && status < 400) return `it redirects (${status}), and redirects are not followed`
-  if (status !== 200) return `it answered ${status}`
+function judgeHead(
+  { statusCode: status = 0, headers: { 'content-type': type, 'content-encoding': encoding } }: IncomingMessage,
+  wanted: Wanted,
+): Extract<Fetched, { ok: false }> | undefined {
+  const failure = (problem: string) => ({ ...unreadable(problem), status })
+  if (status >= 300 && status < 400) return failure(`it redirects (${status}), and redirects are not followed`)
+  if (status !== 200) return failure(`it answered ${status}`)
   if (encoding !== undefined && encoding !== 'identity')
-    return 'the answer is compressed although that was not asked for'
+    return failure('the answer is compressed although that was not asked for')
   const media = type?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  return /^application\/(?:[a-z0-9.-]+\+)?json$/.test(media)
-    ? undefined
-    : `the answer is not JSON (${media.slice(0, 64) || 'no type'})`
+  return wanted.is(media) ? undefined : failure(`the answer is not ${wanted.name} (${media.slice(0, 64) || 'no type'})`)
 }
 
 /** A discovery document may be larger than a token's limits allow, so only its syntax is bounded by size. */

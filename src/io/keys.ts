@@ -5,6 +5,7 @@ import { findKeys, type KeySet, readKeySet } from '../verify/key-set.ts'
 import { type Reading, read, unreadable } from '../verify/reading.ts'
 import { own, readJsonObject } from '../verify/strict-json.ts'
 import type { FetchJson } from './fetch.ts'
+import { fetchMetadata } from './metadata.ts'
 
 /** A key source with its life: loading, refreshing, closing. */
 export interface LiveKeySource extends KeySource {
@@ -182,28 +183,10 @@ function readFile(file: string): Reading<Fetched> {
   }
 }
 
-/** RFC 8414 section 3: metadata whose `issuer` is exactly the configured one tells where the keys are. */
+/** RFC 8414 section 2: the metadata tell where the keys are. */
 async function discover(issuer: string, fetch: FetchJson): Promise<Reading<string>> {
-  let problem = ''
-  for (const url of metadataUrls(issuer)) {
-    const metadata = await fetch(url)
-    if (!metadata.ok) {
-      problem ||= metadata.problem
-      continue
-    }
-    if (own(metadata.value, 'issuer') !== issuer) return unreadable(`${url}: issuer is not exactly ${issuer}`)
-    const uri = own(metadata.value, 'jwks_uri')
-    return typeof uri === 'string' ? read(uri) : unreadable(`${url}: there is no jwks_uri`)
-  }
-  return unreadable(problem)
-}
-
-/** OpenID Connect Discovery appends to the issuer, RFC 8414 section 3.1 puts the name between host and path. */
-function metadataUrls(issuer: string): readonly string[] {
-  const { origin, pathname } = new URL(issuer)
-  const path = pathname.replace(/\/$/, '')
-  return [
-    `${origin}${path}/.well-known/openid-configuration`,
-    `${origin}/.well-known/oauth-authorization-server${path}`,
-  ]
+  const metadata = await fetchMetadata(issuer, fetch)
+  if (!metadata.ok) return metadata
+  const uri = own(metadata.value.members, 'jwks_uri')
+  return typeof uri === 'string' ? read(uri) : unreadable(`${metadata.value.url}: there is no jwks_uri`)
 }

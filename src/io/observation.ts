@@ -1,6 +1,7 @@
 import type { DecisionRecord } from '../check.ts'
 import type { Config } from '../config.ts'
 import type { Metrics } from '../metrics.ts'
+import type { IntrospectionEvent } from './introspection.ts'
 import type { KeyEvent } from './keys.ts'
 import type { Log } from './log.ts'
 import { causes } from './redis-failures.ts'
@@ -75,6 +76,26 @@ export function observeStore(metrics: Metrics, log: Log): (event: StoreEvent) =>
           refusedUntil: new Date(event.until * 1000).toISOString(),
         })
     }
+  }
+}
+
+/** Counts and logs what came of questions about tokens. One that failed says so in its decision as well. */
+export function observeIntrospection(metrics: Metrics, log: Log): (event: IntrospectionEvent) => void {
+  const failing = new Set<string>()
+  return (event) => {
+    const { server, kind } = event
+    if (kind === 'remembered') {
+      metrics.introspectionCacheHits.labels(server).inc()
+      return
+    }
+    metrics.introspectionCalls.labels(server, kind).inc()
+    if (kind === 'refused') return
+    metrics.introspectionDuration.labels(server).observe(event.seconds)
+    metrics.dependencyUp.labels(`introspection of ${server}`).set(kind === 'unavailable' ? 0 : 1)
+    if (kind === 'unavailable') {
+      if (!failing.has(server)) log.event('error', 'introspection fails', { server, problem: event.problem })
+      failing.add(server)
+    } else if (failing.delete(server)) log.event('info', 'introspection works again', { server })
   }
 }
 

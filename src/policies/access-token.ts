@@ -13,7 +13,6 @@ import {
 import type { KeySearch } from '../ports.ts'
 import {
   acceptAccessToken,
-  type ClaimRules,
   type FormRules,
   isSignedBy,
   readAccessToken,
@@ -22,6 +21,8 @@ import {
 } from '../verify/access-token.ts'
 import { type Credentials, readCredentials } from '../verify/credentials.ts'
 import { spellAlgorithms } from '../verify/jws.ts'
+import type { ClaimRules } from '../verify/token-claims.ts'
+import { type Informant, introspect, isAskedAbout } from './introspected-token.ts'
 
 /** Types that tokens of another kind have, of the same issuer and key (RFC 8725 section 3.11). */
 const otherKinds =
@@ -43,13 +44,16 @@ const options = z.strictObject({
   leeway: duration(0, 60).prefault('5s'),
   maxLifetime: duration(1, 86_400).prefault('10m'),
   maxBytes: z.int().min(1024).max(65_536).default(8192),
+  /** Ask the authorization server about every token, also about JWTs. */
+  forceIntrospection: z.boolean().default(false),
 })
 
 export type AccessTokenOptions = z.output<typeof options>
 
 /**
- * JWT access tokens: form, type, issuer, signature, times and audience (RFC 9068 section 4). Not checked here: that the
- * sender may use it (senderConstraint) and what it allows (scopes).
+ * JWT access tokens: form, type, issuer, signature, times and audience (RFC 9068 section 4). Others are asked about
+ * (RFC 7662) where a server of the route can be. Not checked here: that the sender may use it (senderConstraint) and
+ * what it allows (scopes).
  */
 export const accessToken = policyKind({
   options,
@@ -58,10 +62,13 @@ export const accessToken = policyKind({
   create: (settings: AccessTokenOptions, ports: Ports, setting: Setting): Evaluate<never, 'token'> => {
     const issuers = trustedIssuers(settings, ports, setting)
     const form = formRules(settings, setting)
+    const informant = findInformant([...issuers.values()], settings)
     return (request) => {
       const { attributes, trace } = request
       const credentials = readCredentials(attributes.headers, attributes.query, attributes.body, form.maxBytes)
       if (!credentials.ok) return credentials
+      if (informant && isAskedAbout(credentials.value.token, settings.forceIntrospection))
+        return introspect(request, credentials.value, informant)
       const token = readAccessToken(credentials.value.token, form, trace)
       if (!token.ok) return token
       const issuer = issuers.get(token.value.issuer)
@@ -77,6 +84,8 @@ interface Issuer {
   readonly server: AuthorizationServer
   readonly algorithms: readonly string[]
   readonly claims: ClaimRules
+  /** The same for tokens that are judged without asking. */
+  readonly unasked: ClaimRules
 }
 
 function trustedIssuers(
@@ -98,9 +107,29 @@ function trustedIssuers(
         mapClaims: exceptions.has('claimMapping'),
       }
       const algorithms = [...spellAlgorithms(server.algorithms), ...(exceptions.has('rs256') ? ['RS256'] : [])]
-      return [server.issuer, { server, algorithms, claims }]
+      return [server.issuer, { server, algorithms, claims, unasked: shorten(claims, server, exceptions) }]
     }),
   )
+}
+
+/** JWT-30: where the server can be asked, tokens may live long; those that nobody asks about may not. */
+function shorten(claims: ClaimRules, { unasked }: AuthorizationServer, exceptions: Setting['exceptions']): ClaimRules {
+  const { maxLifetime } = claims
+  if (unasked === undefined || maxLifetime === undefined || exceptions.has('noRevocation')) return claims
+  return { ...claims, maxLifetime: Math.min(maxLifetime, unasked) }
+}
+
+/** An opaque token names no issuer, so there can only be one to ask; the check of the configuration sees to that. */
+function findInformant(issuers: readonly Issuer[], settings: AccessTokenOptions): Informant | undefined {
+  const informants = issuers.flatMap(({ server: { introspection, issuer }, claims }) =>
+    introspection
+      ? [{ introspector: introspection, claims: { ...claims, issuer, required: introspection.required } }]
+      : [],
+  )
+  const [only] = informants
+  if (informants.length > 1 || (settings.forceIntrospection && !(only && issuers.length === 1)))
+    throw new Error('it is not clear which authorization server to ask about a token')
+  return only
 }
 
 function formRules({ typ, maxBytes }: AccessTokenOptions, { exceptions }: Setting): FormRules {
@@ -135,7 +164,7 @@ function verify(
     const accepted = acceptAccessToken(
       token,
       { raw: credentials.token, scheme: credentials.scheme },
-      issuer.claims,
+      issuer.unasked,
       request.now,
       request.trace,
     )

@@ -1,14 +1,17 @@
+import { hash } from 'node:crypto'
 import { deny, ok, type Result } from '../denial.ts'
 import type { Trace } from '../trace.ts'
 import type { VerificationKey } from './jwk.ts'
 import { type Jws, readJws, verifySignature } from './jws.ts'
-import { type JsonObject, own } from './strict-json.ts'
+import { isObject, type JsonObject, own } from './strict-json.ts'
+import { type ClaimRules, isTime, judgeTimes, readAudiences, readNames, type Statement } from './token-claims.ts'
 
 declare const verified: unique symbol
 
 /**
  * A JWT access token whose signature, type, issuer, audience and lifetime hold (RFC 9068 section 4). That its sender
- * may use it is not shown by this: see `VerifiedBinding`. Only `acceptAccessToken` makes one.
+ * may use it is not shown by this: see `VerifiedBinding`. Only `acceptAccessToken` and, for a token the server vouched
+ * for when it was asked, `acceptIntrospectedToken` make one.
  */
 export interface VerifiedToken {
   readonly [verified]: 'access token'
@@ -89,38 +92,68 @@ function isAccepted(type: unknown, { types, untyped }: FormRules): boolean {
 export const isSignedBy = ({ jws }: UnverifiedToken, keys: readonly VerificationKey[]): boolean =>
   keys.some((key) => verifySignature(jws, key))
 
-/** What is asked of the claims on one route. Durations in seconds. */
-export interface ClaimRules {
-  readonly server: string
-  readonly audiences: readonly string[]
-  readonly leeway: number
-  /** Longest accepted `exp − iat`; undefined lifts the limit (compat only). */
-  readonly maxLifetime: number | undefined
-  /** Accept client and scope under the names other servers use (compat only). */
-  readonly mapClaims: boolean
-}
-
-/** FAPI 2.0 Security Profile section 5.3.2.1 (13): up to 10 s ahead is clock skew, more is refused. */
-const FUTURE_TOLERANCE = 10
-
-/** Largest believable time, seconds: values in milliseconds and odd numbers stay out. */
-const MAX_TIME = 2 ** 40
-
 /**
  * Judges the claims of a token whose signature holds, on every request anew: times, audience and lifetime change with
  * clock and route. RFC 9068 section 4, RFC 7519 section 4.1.
  */
 export function acceptAccessToken(
-  token: UnverifiedToken,
-  sent: Pick<VerifiedToken, 'raw' | 'scheme'>,
+  { jws, issuer }: UnverifiedToken,
+  sent: Sent,
   rules: ClaimRules,
   now: number,
   trace: Trace,
 ): Result<VerifiedToken> {
-  const claims = token.jws.payload
-  const named = readNames(claims, rules)
+  return accept({ claims: jws.payload, issuer, standIn: undefined }, sent, rules, now, trace)
+}
+
+/** The token as it came with the request. */
+type Sent = Pick<VerifiedToken, 'raw' | 'scheme'>
+
+/** What is asked of an introspection response besides. */
+export interface ResponseRules extends ClaimRules {
+  readonly issuer: string
+  /** Members that have to be there; `aud`, `client_id` and `exp` always have to. */
+  readonly required: readonly string[]
+}
+
+/**
+ * Judges what the authorization server says of an active token, like the claims of a JWT and as often (RFC 7662
+ * sections 2.2 and 4). `claims` come out of `readIntrospection`, so they are the server's own words.
+ */
+export function acceptIntrospectedToken(
+  claims: JsonObject,
+  sent: Sent,
+  rules: ResponseRules,
+  now: number,
+  trace: Trace,
+): Result<VerifiedToken> {
+  const { issuer, required } = rules
+  const named = own(claims, 'iss')
+  if (!trace.holds('token iss', 'RFC 7662 section 2.2', named === undefined || named === issuer, named, issuer))
+    return deny('token_issuer_unknown', 'iss of the introspection response is not its issuer')
+  const missing = required.find((name) => !Object.hasOwn(claims, name))
+  if (!trace.holds('token members', 'RFC 7662 section 2.2', missing === undefined, missing, required))
+    return deny('token_claims_invalid', `the introspection response has no ${missing}`)
+  const type = own(claims, 'token_type')
+  if (!trace.holds('token type', 'RFC 9449 section 6.2', agrees(type, own(claims, 'cnf')), type))
+    return deny('token_claims_invalid', 'token_type is not that of the binding')
+  const standIn = { tokenId: hash('sha256', sent.raw, 'base64url'), issuedAt: now }
+  return accept({ claims, issuer, standIn }, sent, rules, now, trace)
+}
+
+/** RFC 9449 section 6.2: a token that is bound to a key is of type DPoP, when its type is told. */
+function agrees(type: unknown, cnf: unknown): boolean {
+  if (type === undefined) return true
+  if (typeof type !== 'string') return false
+  return !(isObject(cnf) && Object.hasOwn(cnf, 'jkt')) || type.toLowerCase() === 'dpop'
+}
+
+/** The one place where the seal of an access token is given. */
+function accept(statement: Statement, sent: Sent, rules: ClaimRules, now: number, trace: Trace): Result<VerifiedToken> {
+  const { claims, issuer } = statement
+  const named = readNames(statement, rules)
   if (!named.ok) return named
-  const times = judgeTimes(claims, rules, now, trace)
+  const times = judgeTimes(statement, rules, now, trace)
   if (!times.ok) return times
 
   const audiences = readAudiences(own(claims, 'aud'))
@@ -134,7 +167,7 @@ export function acceptAccessToken(
     ...named.value,
     ...times.value,
     server: rules.server,
-    issuer: token.issuer,
+    issuer,
     audiences: Object.freeze(audiences),
     acr: typeof acr === 'string' ? acr : undefined,
     authTime: isTime(authTime) ? authTime : undefined,
@@ -146,52 +179,3 @@ export function acceptAccessToken(
   // The seal: everything above has held.
   return ok(accepted as VerifiedToken)
 }
-
-type Names = Pick<VerifiedToken, 'subject' | 'clientId' | 'tokenId' | 'scopes'>
-
-/** RFC 9068 section 2.2: the claims an access token must have, and their types. */
-function readNames(claims: JsonObject, { mapClaims }: ClaimRules): Result<Names> {
-  const clientId = own(claims, 'client_id') ?? (mapClaims ? (own(claims, 'azp') ?? own(claims, 'cid')) : undefined)
-  const [subject, tokenId] = [own(claims, 'sub'), own(claims, 'jti')]
-  if (!isText(subject)) return deny('token_claims_invalid', 'sub is not a string')
-  if (!isText(clientId)) return deny('token_claims_invalid', 'client_id is not a string')
-  if (!isText(tokenId)) return deny('token_claims_invalid', 'jti is not a string')
-  const scopes =
-    readScopes(own(claims, 'scope'), mapClaims) ?? (mapClaims ? readScopes(own(claims, 'scp'), true) : undefined)
-  return ok({ subject, clientId, tokenId, scopes: scopes && Object.freeze(scopes) })
-}
-
-/** RFC 6749 section 3.3: names apart by single blanks. Anything else than a string counts as no scope at all. */
-function readScopes(scope: unknown, list: boolean): string[] | undefined {
-  if (typeof scope === 'string') return scope.split(' ').filter((name) => name !== '')
-  return list && Array.isArray(scope) && scope.every(isText) ? [...scope] : undefined
-}
-
-type Times = Pick<VerifiedToken, 'issuedAt' | 'expiresAt'>
-
-function judgeTimes(claims: JsonObject, rules: ClaimRules, now: number, trace: Trace): Result<Times> {
-  const [exp, iat, nbf] = [own(claims, 'exp'), own(claims, 'iat'), own(claims, 'nbf')]
-  if (!isTime(exp)) return deny('token_claims_invalid', 'exp is not a time')
-  if (!isTime(iat)) return deny('token_claims_invalid', 'iat is not a time')
-  if (nbf !== undefined && !isTime(nbf)) return deny('token_claims_invalid', 'nbf is not a time')
-
-  if (!trace.holds('token exp', 'RFC 7519 section 4.1.4', now < exp + rules.leeway, exp, `after ${now}`))
-    return deny('token_expired', `exp is ${Math.floor(now - exp)} s ago`)
-  if (!trace.holds('token nbf', 'RFC 7519 section 4.1.5', nbf === undefined || now >= nbf - FUTURE_TOLERANCE, nbf))
-    return deny('token_not_yet_valid', 'nbf is in the future')
-  if (!trace.holds('token iat', 'RFC 9068 section 2.2', iat <= now + FUTURE_TOLERANCE, iat))
-    return deny('token_not_yet_valid', 'iat is in the future')
-  const short = rules.maxLifetime === undefined || exp - iat <= rules.maxLifetime
-  if (!trace.holds('token lifetime', 'FAPI 2.0 Security Profile section 5.3.4', short, exp - iat, rules.maxLifetime))
-    return deny('token_lifetime_exceeded', `exp is ${exp - iat} s after iat`)
-  return ok({ issuedAt: iat, expiresAt: exp })
-}
-
-function readAudiences(aud: unknown): string[] | undefined {
-  if (typeof aud === 'string') return [aud]
-  return Array.isArray(aud) && aud.length > 0 && aud.every((item) => typeof item === 'string') ? [...aud] : undefined
-}
-
-const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
-
-const isTime = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= MAX_TIME

@@ -2,7 +2,7 @@ import { constants, type KeyObject, verify } from 'node:crypto'
 import { decodeBase64url } from './base64url.ts'
 import type { VerificationKey } from './jwk.ts'
 import { type Reading, read, unreadable } from './reading.ts'
-import { type JsonObject, own, readJsonObject } from './strict-json.ts'
+import { isObject, type JsonObject, own, readJsonObject } from './strict-json.ts'
 
 /** A signed JWT in compact form, read strictly. Its signature has not been verified. */
 export interface Jws {
@@ -37,6 +37,20 @@ export function readJws(compact: string, maxBytes: number): Reading<Jws> {
 
   const signingInput = compact.slice(0, protectedHeader.length + 1 + body.length)
   return read({ header: header.value, payload: payload.value, algorithm, signingInput, signature })
+}
+
+/**
+ * Whether a token claims to be a JWT: three segments, the first of which is a JSON object for some reader, however lenient.
+ * Such a token is judged as a JWT and as nothing else (INT-12).
+ */
+export function hasJwtForm(token: string): boolean {
+  const segments = token.split('.', 4)
+  if (segments.length !== 3) return false
+  try {
+    return isObject(JSON.parse(Buffer.from(segments[0] ?? '', 'base64url').toString()))
+  } catch {
+    return false
+  }
 }
 
 function readSegment(segment: string): Reading<JsonObject> {

@@ -3,7 +3,7 @@ import { API } from '../../demo/setting.ts'
 import { answers } from '../../src/denial.ts'
 import { lines, startTestEdge, type TestEdge } from '../support/edge.ts'
 import { plainReasons } from '../support/edge-reasons.ts'
-import { forwardedReasons, specialReasons, unreachedReasons } from '../support/edge-reasons-special.ts'
+import { elsewhereReasons, specialReasons, unreachedReasons } from '../support/edge-reasons-special.ts'
 import { expectRefusal, reasonOf } from '../support/edge-refusals.ts'
 
 let edge: TestEdge
@@ -25,7 +25,7 @@ describe('ERR-01 … ERR-07, att-header-05, att-header-07: a refusal through Env
 })
 
 test('every reason there is stands in one of the four tables', () => {
-  const tables = [specialReasons, unreachedReasons, forwardedReasons].flatMap((table) => Object.keys(table))
+  const tables = [specialReasons, unreachedReasons, elsewhereReasons].flatMap((table) => Object.keys(table))
   const told = [...plainReasons.map(({ reason }) => reason), ...tables]
   expect(new Set(told).size).toBe(told.length)
   expect(new Set(told)).toEqual(new Set(Object.keys(answers)))

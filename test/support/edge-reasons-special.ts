@@ -28,7 +28,9 @@ export const unreachedReasons = {
   },
 } as const satisfies Partial<Record<DenyReason, { readonly why: string; readonly refusal: Refusal }>>
 
-/** Refusals that take another source of client certificates, and the test that sends them through an Envoy of their own. */
-export const forwardedReasons = {
+/** Refusals that take another setting, and the test that sends them through an Envoy of their own. */
+export const elsewhereReasons = {
+  token_inactive: 'test/e2e/introspection.test.ts',
+  introspection_unavailable: 'test/e2e/introspection.test.ts',
   client_certificate_malformed: 'test/e2e/forwarded-certificates.test.ts',
 } as const satisfies Partial<Record<DenyReason, string>>

@@ -97,13 +97,22 @@ export interface EdgeOptions {
   readonly bootstrap?: string
   readonly adapt?: (bootstrap: string) => string
   readonly follow?: (record: LogRecord) => void
+  readonly asking?: SettingOptions['asking']
+  /** Files beside the configuration, by name. */
+  readonly files?: Readonly<Record<string, string>>
 }
 
-export async function startTestEdge({ document = {}, adapt, ...more }: EdgeOptions = {}): Promise<TestEdge> {
+export async function startTestEdge({
+  document = {},
+  adapt,
+  files = {},
+  ...more
+}: EdgeOptions = {}): Promise<TestEdge> {
   const directory = mkdtempSync(join(tmpdir(), 'envoy-fapi-e2e-'))
   const remove = (): void => rmSync(directory, { recursive: true, force: true })
   const config = join(directory, 'envoy-fapi.yaml')
   writeFileSync(config, JSON.stringify({ ...edgeDocument, ...document }))
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), content)
   const clients = createAuthority('Client CA of the tests')
   const options: SettingOptions = {
     envoy: findEnvoy(() => undefined),

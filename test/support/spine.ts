@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { buildRules } from '../../src/build.ts'
+import { buildRules, unaskedLifetime } from '../../src/build.ts'
 import { buildCheck, type DecisionRecord, type Rules, type Surroundings } from '../../src/check.ts'
 import { readConfig } from '../../src/config.ts'
 import { ok, type Result } from '../../src/denial.ts'
 import { memoryReplays } from '../../src/io/replays.ts'
 import { buildPipeline, type Pipeline } from '../../src/pipeline.ts'
 import type { Policy, Ports } from '../../src/policy.ts'
-import type { Cache, KeySource, Nonces, ReplayStore } from '../../src/ports.ts'
+import type { Cache, Introspector, KeySource, Nonces, ReplayStore } from '../../src/ports.ts'
 import type { Match } from '../../src/routes.ts'
 import { findKeys, readKeySet } from '../../src/verify/key-set.ts'
 import type { Call, CheckRequest, CheckResponse } from '../../src/wire.ts'
@@ -69,6 +69,8 @@ export function keySource(document: object = serverJwks): KeySource {
 export interface SpineOptions {
   readonly document?: object
   readonly keys?: KeySource
+  /** Who is asked about tokens, for each server whose configuration says that it is. */
+  readonly introspection?: Introspector
   readonly replays?: ReplayStore
   readonly nonces?: Nonces
   /** Policies that run instead of those of the route of that name. */
@@ -85,7 +87,12 @@ export function buildTestCheck(options: SpineOptions = {}) {
     servers: new Map(
       reading.config.authorizationServers.map((server) => [
         server.name,
-        { ...server, keys: options.keys ?? keySource() },
+        {
+          ...server,
+          keys: options.keys ?? keySource(),
+          introspection: server.revocation.introspection && options.introspection,
+          unasked: unaskedLifetime(server),
+        },
       ]),
     ),
     replays: options.replays ?? testReplays(clock),

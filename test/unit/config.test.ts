@@ -49,6 +49,7 @@ describe('the smallest useful file', () => {
       leeway: 5,
       maxLifetime: 600,
       maxBytes: 8192,
+      forceIntrospection: false,
     })
     expect(optionsOf(config, 'senderConstraint')).toEqual({
       methods: ['dpop', 'mtls'],

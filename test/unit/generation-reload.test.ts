@@ -1,10 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { buildGeneration, buildMemory, type Generation, swap, type World } from '../../src/generation.ts'
+import { buildGeneration, type Generation, type World } from '../../src/generation.ts'
 import { loadConfig } from '../../src/io/config-file.ts'
 import { buildLog } from '../../src/io/log.ts'
+import { buildMemory } from '../../src/memory.ts'
 import { buildMetrics } from '../../src/metrics.ts'
+import { swap } from '../../src/reload.ts'
 import { directoryWith, loadFixture } from '../support/config-files.ts'
 import { newServerKey } from '../support/jwks.ts'
 

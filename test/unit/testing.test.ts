@@ -98,3 +98,18 @@ test('nothing that serves imports it', () => {
   const importers = globSync('src/**/*.ts').filter((path) => /\/testing\.ts'/.test(readFileSync(path, 'utf8')))
   expect(importers).toEqual([])
 })
+
+test('a trial asks nobody about an opaque token', async () => {
+  const [server] = configuration.authorizationServers
+  const revocation = { introspection: { clientId: 'api', key: 'not-read.pem' } }
+  const { mintToken, mintProof, send } = await buildTrial({
+    ...configuration,
+    authorizationServers: [{ ...server, revocation }],
+  })
+  const told = async (token: string) => {
+    const request = { url, token }
+    return (await send({ ...request, proof: await mintProof(request) })).reason
+  }
+  expect(await told('opaque')).toBe('introspection_unavailable')
+  expect(await told(await mintToken({ scope }))).toBe('allowed')
+})

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { buildLog } from '../../../src/io/log.ts'
-import { observeDecision, observeKeys, observeRoutes } from '../../../src/io/observation.ts'
+import { observeDecision, observeIntrospection, observeKeys, observeRoutes } from '../../../src/io/observation.ts'
 import { buildMetrics } from '../../../src/metrics.ts'
 import { loadFixture } from '../../support/config-files.ts'
 import { buildTestCheck, goodRequest, mintToken, proofFor } from '../../support/spine.ts'
@@ -84,6 +84,32 @@ describe('keys', () => {
     const said = await text()
     expect(said).toContain('envoy_fapi_jwks_private_keys_published{server="bank"} 1')
     expect(said).toContain('envoy_fapi_jwks_skipped_keys{server="bank"} 2')
+  })
+})
+
+describe('introspection', () => {
+  test('failing is told once, and so is the end of it; what is remembered or refused tells nothing about the server', async () => {
+    const { metrics, log, lines, text } = buildObserver()
+    const observe = observeIntrospection(metrics, log)
+    const server = 'bank'
+    observe({ kind: 'refused', server })
+    observe({ kind: 'remembered', server })
+    expect(await text()).not.toContain('envoy_fapi_dependency_up{')
+    observe({ kind: 'unavailable', server, seconds: 1, problem: 'it answered 500' })
+    observe({ kind: 'unavailable', server, seconds: 1, problem: 'it answered 500' })
+    expect(await text()).toContain('envoy_fapi_dependency_up{name="introspection of bank"} 0')
+    observe({ kind: 'active', server, seconds: 0.01 })
+    observe({ kind: 'inactive', server, seconds: 0.01 })
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { level: 'error', msg: 'introspection fails', server, problem: 'it answered 500' },
+      { level: 'info', msg: 'introspection works again', server },
+    ])
+    const said = await text()
+    for (const [result, count] of Object.entries({ unavailable: 2, active: 1, inactive: 1, refused: 1 }))
+      expect(said).toContain(`envoy_fapi_introspection_calls_total{server="bank",result="${result}"} ${count}`)
+    expect(said).toContain('envoy_fapi_introspection_cache_hits_total{server="bank"} 1')
+    expect(said).toContain('envoy_fapi_introspection_duration_seconds_count{server="bank"} 4')
+    expect(said).toContain('envoy_fapi_dependency_up{name="introspection of bank"} 1')
   })
 })
 

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { Trace } from '../../../src/trace.ts'
 import {
   acceptAccessToken,
-  type ClaimRules,
   type FormRules,
   isSignedBy,
   isVerifiedToken,
   readAccessToken,
 } from '../../../src/verify/access-token.ts'
+import type { ClaimRules } from '../../../src/verify/token-claims.ts'
 import { PROOF_TIME } from '../../support/proofs.ts'
 import { ISSUER, mintToken, ORIGIN, serverKey, tokenParts } from '../../support/spine.ts'
 import { imported, signers } from '../../support/tokens.ts'

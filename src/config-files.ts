@@ -1,0 +1,58 @@
+import type { Config, ServerConfig } from './config.ts'
+import { locateStores } from './config-stores.ts'
+import type { Problem } from './problems.ts'
+
+/** Makes of a file name, written there, the one to open. */
+export type Locate = (path: Problem['path'], name: string) => string
+
+/** The same configuration with every file it names located. */
+export function locateFiles(config: Config, locate: Locate): Config {
+  const { tls } = config.listen
+  const { assertion } = config.identity
+  const { ca } = config.outbound
+  return {
+    ...config,
+    listen: { ...config.listen, ...(tls && { tls: locateAll(tls, tlsFiles, ['listen', 'tls'], locate) }) },
+    identity: {
+      ...config.identity,
+      ...(assertion && { assertion: locateAll(assertion, ['key'], ['identity', 'assertion'], locate) }),
+    },
+    outbound: { ca: ca && locate(['outbound', 'ca'], ca) },
+    stores: locateStores(config.stores, locate),
+    authorizationServers: config.authorizationServers.map((server, index) =>
+      locateOfServer(server, ['authorizationServers', index], locate),
+    ),
+  }
+}
+
+const tlsFiles = ['certificate', 'key', 'clientCa'] as const
+
+function locateOfServer(server: ServerConfig, at: Problem['path'], locate: Locate): ServerConfig {
+  const { keys, revocation } = server
+  const { introspection } = revocation
+  return {
+    ...server,
+    keys: 'file' in keys ? locateAll(keys, ['file'], [...at, 'keys'], locate) : keys,
+    revocation: {
+      ...revocation,
+      ...(introspection && {
+        introspection: locateAll(introspection, ['key', 'certificate'], [...at, 'revocation', 'introspection'], locate),
+      }),
+    },
+  }
+}
+
+/** A copy in which these members, where there are any, are located. */
+function locateAll<T extends object>(
+  holder: T,
+  names: readonly (keyof T & string)[],
+  at: Problem['path'],
+  locate: Locate,
+): T {
+  const copy = { ...holder }
+  for (const name of names) {
+    const value: unknown = holder[name]
+    if (typeof value === 'string') Object.assign(copy, { [name]: locate([...at, name], value) })
+  }
+  return copy
+}

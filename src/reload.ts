@@ -1,0 +1,71 @@
+import { buildGeneration, enforce, type Generation, type World } from './generation.ts'
+import { loadConfig } from './io/config-file.ts'
+import { timer } from './io/timer.ts'
+
+/** How long a reload waits for the keys of new places, milliseconds. */
+const NEW_KEYS = 3000
+
+/**
+ * Reads the configuration again and returns the generation in force afterwards: the new one, or the last good one. New
+ * places of keys have to give some first, so that a misspelled one cannot take away keys that are good.
+ */
+export async function swap(current: Generation, world: World): Promise<Generation> {
+  const { file, environment, metrics, log } = world
+  const refused = (problems: unknown, files: readonly string[] = []): Generation => {
+    world.concluded?.('refused', files)
+    metrics.reloads.labels('refused').inc()
+    log.event('error', 'configuration refused, the last good one stays', { problems })
+    return current
+  }
+  try {
+    const loaded = loadConfig(file, environment)
+    if (!loaded.ok) return refused(loaded.problems, loaded.files)
+    const built = buildGeneration(loaded, current, world)
+    if (!built.ok) return refused([{ message: built.problem }], loaded.files)
+    const next = built.value
+    const keyless = await firstKeys(next, current, world)
+    if (keyless.length > 0) {
+      closeOthers(next, current)
+      world.tryLater?.()
+      const problems = keyless.map((name) => ({ message: `no keys of ${name} could be had from their new place` }))
+      return refused(problems, loaded.files)
+    }
+    enforce(next, world)
+    closeOthers(current, next)
+    for (const source of next.sources.values()) void source.load()
+    world.concluded?.('applied', [])
+    metrics.reloads.labels('applied').inc()
+    log.setLevel(loaded.config.log.level)
+    const fixed = JSON.stringify([loaded.config.listen, loaded.config.stores, loaded.config.limits])
+    const running = JSON.stringify([
+      current.loaded.config.listen,
+      current.loaded.config.stores,
+      current.loaded.config.limits,
+    ])
+    if (fixed !== running) log.event('warn', 'changes of listen, stores and limits take effect at the next start')
+    log.event('info', 'configuration applied', { config: loaded.hash.slice(0, 12) })
+    return next
+  } catch (error) {
+    return refused([{ message: error instanceof Error ? error.message : String(error) }])
+  }
+}
+
+/** Names of the servers whose sources are new and have given no keys in time. */
+async function firstKeys(next: Generation, current: Generation, { memory }: World): Promise<readonly string[]> {
+  const fresh = [...next.sources].filter(([, source]) => ![...current.sources.values()].includes(source))
+  if (fresh.length === 0) return []
+  // They are asked with what the new configuration trusts.
+  const before = memory.outbound.ca
+  memory.outbound.ca = next.trust
+  const limit = timer(NEW_KEYS)
+  await Promise.race([Promise.all(fresh.map(([, source]) => source.load())), limit.elapsed])
+  limit.cancel()
+  const keyless = fresh.filter(([, source]) => source.size === 0).map(([name]) => name)
+  if (keyless.length > 0) memory.outbound.ca = before
+  return keyless
+}
+
+function closeOthers(leaving: Generation, staying: Generation): void {
+  const kept = new Set(staying.sources.values())
+  for (const source of leaving.sources.values()) if (!kept.has(source)) source.close()
+}
