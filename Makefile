@@ -8,7 +8,7 @@ export PATH := $(NODE_DIR):$(CURDIR)/node_modules/.bin:$(PATH)
 ARGS ?=
 NEED_REDIS := command -v redis-server >/dev/null || { echo "Installing redis-server (Debian package): tests run replicas that share used proofs in it."; apt-get update -qq && apt-get install -y -qq redis-server; }
 
-.PHONY: help demo envoy test check lint e2e bench mutants fuzz package sbom render-deploy verify-deploy clean
+.PHONY: help demo envoy test check lint e2e e2e-keycloak bench mutants fuzz package sbom render-deploy verify-deploy clean
 
 help: ## list what one can do
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -47,6 +47,14 @@ e2e: node_modules/.installed ## only the tests on a real Envoy
 	@$(NEED_REDIS)
 	@node tools/envoy.ts
 	@vitest run --project e2e $(ARGS)
+
+e2e-keycloak: node_modules/.installed ## tokens of a real Keycloak on a real Envoy; fetches 177 MB once, needs Java 17
+	@for each in java:openjdk-17-jre-headless unzip:unzip curl:curl; do \
+	  command -v $${each%%:*} >/dev/null || { echo "Installing $${each##*:} (Debian package): Keycloak runs on Java and comes as an archive."; apt-get update -qq && apt-get install -y -qq $${each##*:}; }; \
+	done
+	@node tools/envoy.ts
+	@node tools/keycloak.ts
+	@vitest run --config test/keycloak/vitest.config.ts $(ARGS)
 
 bench: node_modules/.installed ## CPU time per decision and its ratio to the floor, memory per entry
 	@node --expose-gc bench/run.ts $(ARGS)

@@ -21,6 +21,8 @@ export type Target = 'product' | 'floor0' | 'floor1' | 'floor2'
 export interface Measured {
   /** Sends every message and wants the answer each of them deserves; CPU microseconds per answer. */
   readonly measure: (target: Target, messages: readonly Buffer[]) => Promise<number>
+  /** Sends one message and tells the reason of the decision. */
+  readonly ask: (message: Buffer) => Promise<string>
   /** Requests answered 503 so far because Redis was too slow on a busy machine; their CPU time counts all the same. */
   readonly unanswered: () => number
   /** Resolves when the product has its keys and remembers proofs; until then it denies. */
@@ -32,15 +34,23 @@ export interface Measured {
 export interface Setting {
   readonly stores?: object
   readonly replicas?: number
+  /** Where the keys are; a file unless told. */
+  readonly keys?: object
+  /** PEM of the authority of who serves them. */
+  readonly authority?: string
 }
 
 const inMemory = { afterRestart: 'accept', replayCapacity: 1_000_000 }
 
 /** A resource by DPoP or certificate and an open one; everything else is as the product has it by default. */
-const configuration = (directory: string, { stores = inMemory, replicas = 1 }: Setting) => ({
+const configuration = (
+  directory: string,
+  { stores = inMemory, replicas = 1, keys = { file: 'jwks.json' }, authority }: Setting,
+) => ({
   listen: { check: `unix:${join(directory, 'product.sock')}`, metrics: '127.0.0.1:0' },
   publicOrigins: [ORIGIN],
-  authorizationServers: [{ name: 'as', issuer: ISSUER, keys: { file: 'jwks.json' } }],
+  authorizationServers: [{ name: 'as', issuer: ISSUER, keys }],
+  ...(authority && { outbound: { ca: 'authority.pem' } }),
   replicas,
   stores,
 
@@ -55,6 +65,7 @@ export async function startMeasured(setting: Setting = {}): Promise<Measured> {
   const directory = mkdtempSync(join(tmpdir(), 'envoy-fapi-bench-'))
   writeFileSync(join(directory, 'envoy-fapi.yaml'), JSON.stringify(configuration(directory, setting)))
   writeFileSync(join(directory, 'jwks.json'), JSON.stringify(serverJwks))
+  if (setting.authority) writeFileSync(join(directory, 'authority.pem'), setting.authority)
   const script = join(import.meta.dirname, 'server.ts')
   const child = fork(script, [directory], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -68,6 +79,7 @@ export async function startMeasured(setting: Setting = {}): Promise<Measured> {
   }
   let unanswered = 0
   return {
+    ask: (message) => send(clientOf('product'), message),
     unanswered: () => unanswered,
     async measure(target, messages) {
       const before = await askUsage(child)

@@ -1,4 +1,5 @@
 import { arch, cpus, platform, release, totalmem } from 'node:os'
+import { describeFlood, type Flood } from './flood.ts'
 import type { Memory } from './memory.ts'
 import { describeReplicas, type Scaling } from './replicas.ts'
 
@@ -10,6 +11,7 @@ export interface Report {
   readonly requestsPerRound: number
   readonly rows: readonly Row[]
   readonly memory: Memory
+  readonly flood: Flood
   /** Empty when there is no Redis here. */
   readonly replicas: readonly Scaling[]
 }
@@ -25,7 +27,7 @@ interface Row {
 }
 
 export function describe(report: Report): string {
-  const { rounds, requestsPerRound, rows, memory, replicas } = report
+  const { rounds, requestsPerRound, rows, memory, flood, replicas } = report
   return `${[
     'CPU time of one decision in microseconds, gRPC and log line included, the client not counted',
     '',
@@ -42,6 +44,8 @@ export function describe(report: Report): string {
     '',
     line('proof remembered, of 1,000,000 live', memory.replayEntry.toFixed(0)),
     line('token known to be genuine, of 100,000', memory.cachedToken.toFixed(0)),
+    '',
+    ...describeFlood(flood),
     '',
     ...describeReplicas(replicas),
     '',

@@ -31,6 +31,8 @@ export async function buildMint(senders = 20) {
   return {
     /** No credentials, for a route that is open. */
     open: () => message('/health', []),
+    /** Any token, with a proof of a client. */
+    withToken: (token: string) => withProof({ key: sender(0).key, token }),
     /** One token that is bound to a certificate. */
     mtls: () => message('/accounts', [['authorization', `Bearer ${bound()}`]], certificate),
     /** A token seen before, a proof never seen before. */

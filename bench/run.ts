@@ -1,4 +1,5 @@
 // CPU time per decision and its ratio to a floor of the same run; memory per entry. `--json` for machines.
+import { measureFlood } from './flood.ts'
 import { measureMemory } from './memory.ts'
 import { type Measured, type Mint, startMeasured } from './process.ts'
 import { measureReplicas } from './replicas.ts'
@@ -71,6 +72,7 @@ const started = performance.now()
 const mint = await buildMint()
 const memory = await measureMemory()
 const rows = await measureRows(mint)
+const flood = await measureFlood(mint)
 const replicas = (await measureReplicas(mint)) ?? []
 const report: Report = {
   node: process.version,
@@ -79,6 +81,7 @@ const report: Report = {
   requestsPerRound: REQUESTS,
   rows,
   memory,
+  flood,
   replicas,
 }
 process.stdout.write(process.argv.includes('--json') ? `${JSON.stringify(report, undefined, 2)}\n` : describe(report))

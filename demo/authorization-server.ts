@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { Server } from 'node:http'
 import { createServer } from 'node:https'
 import type { TLSSocket } from 'node:tls'
@@ -24,14 +25,28 @@ export interface AskingServer {
   readonly jwks: readonly JWK[]
 }
 
+/** How tokens are encrypted, and the public key of the resource server. */
+export interface Sealing {
+  readonly alg: 'RSA-OAEP-256' | 'ECDH-ES+A256KW'
+  readonly enc: 'A256GCM'
+  readonly kid: string
+  readonly key: KeyObject
+}
+
 /** A running oidc-provider. */
 export interface AuthorizationServer {
   readonly issuer: string
   /** Its own signing key, so that a test can make it say what it never would. */
   readonly signingKey: JWK
+  /** Publishes these keys from now on and signs with the first. */
+  readonly useKeys: (keys: readonly [JWK, ...JWK[]]) => void
+  /** How often its keys were fetched. */
+  readonly keyFetches: () => number
   /** Takes back an opaque token. */
   readonly revoke: (token: string) => Promise<void>
   readonly stop: () => Promise<void>
+  /** Listens again after a stop, with what it knew. */
+  readonly start: () => Promise<void>
 }
 
 /**
@@ -46,13 +61,15 @@ export async function startAuthorizationServer(options: {
   readonly scope: string
   /** Who may ask about tokens. When anybody may, tokens are opaque. */
   readonly asking?: readonly AskingServer[] | undefined
+  /** What tokens are encrypted for after they were signed. */
+  readonly sealing?: Sealing | undefined
 }): Promise<AuthorizationServer> {
   const issuer = `https://localhost:${options.port}`
-  const { privateKey } = await generateKeyPair('PS256', { extractable: true, modulusLength: 2048 })
-  const signingKey = { ...(await exportJWK(privateKey)), kid: 'as-1', use: 'sig', alg: 'PS256' }
-  const provider = new Provider(issuer, configure(options, signingKey))
-  provider.proxy = false
-  const callback = provider.callback()
+  const signingKey = await newSigningKey('as-1')
+  const adapter = memoryAdapter()
+  let provider = new Provider(issuer, configure(options, [signingKey], adapter))
+  let callback = provider.callback()
+  let keyFetches = 0
   const server = createServer(
     {
       cert: options.tls.certificate,
@@ -61,26 +78,44 @@ export async function startAuthorizationServer(options: {
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
     },
-    (request, response) => void callback(request, response),
+    (request, response) => {
+      if (request.url === '/jwks') keyFetches += 1
+      void callback(request, response)
+    },
   )
   await listen(server, options.port)
   const revoke = async (token: string): Promise<void> => {
     await (await provider.ClientCredentials.find(token))?.destroy()
   }
-  return { issuer, signingKey, revoke, stop: () => close(server) }
+  const useKeys = (keys: readonly [JWK, ...JWK[]]): void => {
+    provider = new Provider(issuer, configure(options, keys, adapter))
+    callback = provider.callback()
+  }
+  const start = (): Promise<void> => listen(server, options.port)
+  return { issuer, signingKey, useKeys, keyFetches: () => keyFetches, revoke, stop: () => close(server), start }
+}
+
+/** A private key that an authorization server signs with. */
+export async function newSigningKey(kid: string): Promise<JWK> {
+  const { privateKey } = await generateKeyPair('PS256', { extractable: true, modulusLength: 2048 })
+  return { ...(await exportJWK(privateKey)), kid, use: 'sig', alg: 'PS256' }
 }
 
 /** Each client has to name an algorithm that is enabled, also one that never asks. */
 const signedAnswers = { introspection_signed_response_alg: 'PS256' } as const
 
-function configure(options: Parameters<typeof startAuthorizationServer>[0], signingKey: JWK): Configuration {
+function configure(
+  options: Parameters<typeof startAuthorizationServer>[0],
+  keys: readonly [JWK, ...JWK[]],
+  adapter: (name: string) => Adapter,
+): Configuration {
   const { asking = [] } = options
   const clients = [...options.clients, ...asking.map((server) => ({ ...server, binding: 'none' as const }))]
   const mayAsk = new Set(asking.map(({ id }) => id))
   const outside = new Set(options.clients.filter(({ binding }) => binding === 'none').map(({ id }) => id))
   return {
-    adapter: memoryAdapter(),
-    jwks: { keys: [signingKey] },
+    adapter,
+    jwks: { keys: [...keys] },
     clients: clients.map((client) =>
       mayAsk.size > 0 ? { ...describeClient(client), ...signedAnswers } : describeClient(client),
     ),
@@ -112,7 +147,7 @@ function configure(options: Parameters<typeof startAuthorizationServer>[0], sign
           audience: options.resource,
           accessTokenTTL: 300,
           accessTokenFormat: mayAsk.size > 0 ? 'opaque' : 'jwt',
-          jwt: { sign: { alg: 'PS256' } },
+          jwt: { sign: { alg: 'PS256', kid: keys[0].kid }, ...(options.sealing && { encrypt: options.sealing }) },
         }),
       },
     },

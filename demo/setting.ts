@@ -5,7 +5,12 @@ import { fileURLToPath } from 'node:url'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { placeBootstrap } from '../tools/bootstrap.ts'
 import { type RunningEnvoy, startEnvoy } from '../tools/envoy.ts'
-import { type AskingServer, type AuthorizationServer, startAuthorizationServer } from './authorization-server.ts'
+import {
+  type AskingServer,
+  type AuthorizationServer,
+  type Sealing,
+  startAuthorizationServer,
+} from './authorization-server.ts'
 import type { Client, Edge } from './client.ts'
 import { type Pki, writePki } from './pki.ts'
 import type { Ports } from './ports.ts'
@@ -57,6 +62,8 @@ export interface SettingOptions {
   readonly replicas?: { readonly redis: string; readonly ports: Ports }
   /** Resource servers that may ask about tokens; with any, tokens are opaque. */
   readonly asking?: readonly AskingServer[] | undefined
+  /** What the authorization server encrypts tokens for. */
+  readonly sealing?: Sealing | undefined
   readonly follow?: (record: LogRecord) => void
   readonly say?: (line: string) => void
   readonly cleanup?: Cleanup
@@ -110,6 +117,7 @@ async function startParts(options: SettingOptions, cleanup: Cleanup): Promise<Se
     resource: API,
     scope: 'accounts payments',
     asking: options.asking,
+    sealing: options.sealing,
     clients: [
       { id: 'tpp-dpop', jwks: [keys.dpop.publicJwk], binding: 'dpop' },
       { id: 'tpp-mtls', jwks: [keys.mtls.publicJwk], binding: 'mtls' },
@@ -186,7 +194,11 @@ const sharedEnvironment = ({ replicas }: SettingOptions): Readonly<Record<string
 })
 
 /** The variables that demo/envoy-fapi.yaml reads, but for the secret of nonces. */
-export const configEnvironment = (ports: Ports, pki: Pki, issuer: string): Readonly<Record<string, string>> => ({
+export const configEnvironment = (
+  ports: Ports,
+  pki: Pick<Pki, 'directory'>,
+  issuer: string,
+): Readonly<Record<string, string>> => ({
   PKI: pki.directory,
   ISSUER: issuer,
   CHECK_PORT: String(ports.check),

@@ -2,17 +2,20 @@ import type { Challenges } from './challenge.ts'
 import type { Rules } from './check.ts'
 import type { Config, RouteConfig, ServerConfig } from './config.ts'
 import { certificateSource } from './config-certificates.ts'
+import { isEachTokenLookedUp } from './config-revocation.ts'
 import { buildPipeline } from './pipeline.ts'
 import { buildPolicy } from './policies/registry.ts'
 import { challengesOf, type SenderConstraintOptions } from './policies/sender-constraint.ts'
 import type { Policy, Ports } from './policy.ts'
+import { publications } from './resource-metadata.ts'
 import { buildRoutes, type Route } from './routes.ts'
 
 /** A checked configuration and the outside world → the rules of one generation. Nothing is shared with the last one. */
 export function buildRules(config: Config, hash: string, ports: Ports): Rules {
+  const published = new Map(publications(config).map(({ origin, url }) => [origin, url]))
   return {
     routes: buildRoutes(
-      config.publicOrigins,
+      config.publicOrigins.map((origin) => ({ ...origin, metadata: published.get(origin) })),
       config.routes.map((route) => buildRoute(route, ports)),
     ),
     identity: {
@@ -26,9 +29,11 @@ export function buildRules(config: Config, hash: string, ports: Ports): Rules {
   }
 }
 
-/** A server that can be asked vouches for long-lived tokens, but not for those nobody asks about. */
-export const unaskedLifetime = ({ revocation }: ServerConfig): number | undefined =>
-  revocation.introspection && revocation.shortLived
+/** Where revocation can be learned of, tokens may live long, but not those of which it cannot. */
+export function unaskedLifetime(server: ServerConfig): number | undefined {
+  const { introspection, statusList, shortLived } = server.revocation
+  return (introspection ?? statusList) && !isEachTokenLookedUp(server) ? shortLived : undefined
+}
 
 function buildRoute(route: RouteConfig, ports: Ports): Route {
   const setting = { route: route.name, exceptions: new Set<string>(route.exceptions) }

@@ -10,12 +10,14 @@ export interface Challenges {
 
 /**
  * The `WWW-Authenticate` values of a denial, one per field line (ERR-01 … ERR-07). The error stands in the challenge of
- * the scheme the client used, in all of them when that is ambiguous, in none when it sent no credentials.
+ * the scheme the client used, in all of them when that is ambiguous, in none when it sent no credentials. Each says where
+ * the metadata of the resource are, when they are published (ERR-14).
  */
 export function buildChallenges(
   denial: Denial,
   offered: Challenges,
   headers: Attributes['headers'],
+  metadata?: string,
 ): readonly string[] {
   const answer: Answer = answers[denial.reason]
   if (answer.challenge === 'none') return []
@@ -25,10 +27,14 @@ export function buildChallenges(
   const parameters = (scheme: Scheme): readonly string[] =>
     answer.challenge !== 'bare' && (everywhere || used === scheme) ? error : []
 
+  // RFC 9728 section 5.1. An origin and a prefix of the configuration: neither can hold a quote or a backslash.
+  const published = metadata === undefined ? [] : [`resource_metadata="${metadata}"`]
   const challenges: string[] = []
   if (offered.dpopAlgorithms)
-    challenges.push(challenge('DPoP', [...parameters('dpop'), `algs="${offered.dpopAlgorithms.join(' ')}"`]))
-  if (offered.bearer) challenges.push(challenge('Bearer', parameters('bearer')))
+    challenges.push(
+      challenge('DPoP', [...parameters('dpop'), `algs="${offered.dpopAlgorithms.join(' ')}"`, ...published]),
+    )
+  if (offered.bearer) challenges.push(challenge('Bearer', [...parameters('bearer'), ...published]))
   return challenges
 }
 

@@ -160,6 +160,7 @@ function answer(
     headers: arrival.headers,
     route: arrival.match?.route.name ?? '',
     challenges: arrival.match?.route.challenges,
+    metadata: arrival.match?.metadata,
     verified: verified(passage.evidence),
     nonce: passage.evidence.binding?.proof?.nextNonce,
   }

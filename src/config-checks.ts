@@ -1,6 +1,11 @@
 import type { Config } from './config.ts'
+import { checkAdmin } from './config-admin.ts'
 import { checkCertificates } from './config-certificates.ts'
+import { checkEncryption } from './config-encryption.ts'
+import { checkResourceMetadata } from './config-metadata-checks.ts'
 import { checkNonces } from './config-nonces.ts'
+import { checkOutbound } from './config-outbound.ts'
+import { checkDenyLists } from './config-revocation.ts'
 import { checkRoute } from './config-route-checks.ts'
 import { checkStores } from './config-stores.ts'
 import { ASSERTION_HEADER } from './identity.ts'
@@ -10,11 +15,16 @@ import { readAddress } from './trusted-proxies.ts'
 /** What the schema alone cannot say: settings that contradict each other or would be unsafe together. */
 export const checkConfig = (config: Config): readonly Problem[] => [
   ...checkListen(config),
+  ...checkAdmin(config),
+  ...checkDenyLists(config),
   ...checkServers(config),
+  ...checkOutbound(config),
+  ...checkEncryption(config),
   ...checkStores(config),
   ...checkNonces(config),
   ...checkCertificates(config.clientCertificateFrom),
   ...checkIdentity(config),
+  ...checkResourceMetadata(config),
   ...checkNames(config),
   ...config.routes.flatMap((route, index) => checkRoute(route, config.routes.slice(0, index), config)),
 ]

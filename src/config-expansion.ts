@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import type { Config, RouteConfig } from './config.ts'
+import { withoutTokens } from './config-admin.ts'
+import { withoutProxyPassword } from './config-outbound.ts'
 import type { PolicyEntry } from './config-policies.ts'
+import { withoutDenyListPassword } from './config-revocation.ts'
 import { configSchema, type ParsedConfig } from './config-schema.ts'
 import { withoutPasswords } from './config-stores.ts'
 import { standardOrder } from './policies/registry.ts'
@@ -29,8 +32,12 @@ export function expandConfig(config: Config): unknown {
   // Encoding undoes what reading did, so what goes in has the form that reading gives.
   const written = z.encode(configSchema, expanded as unknown as ParsedConfig)
   const stores = literal(written.stores) as typeof written.stores
+  const servers = literal(written.authorizationServers) as typeof written.authorizationServers
   return {
     ...(literal(written) as object),
+    listen: withoutTokens(literal(written.listen) as NonNullable<typeof written.listen>),
+    outbound: withoutProxyPassword(literal(written.outbound) as typeof written.outbound),
+    authorizationServers: servers.map(withoutDenyListPassword),
     stores: withoutPasswords(stores),
     nonces: withoutSecrets(written.nonces),
   }

@@ -1,12 +1,13 @@
 import type { Config, ServerConfig } from './config.ts'
+import { locateDenyList } from './config-revocation.ts'
 import { locateStores } from './config-stores.ts'
 import type { Problem } from './problems.ts'
 
 /** Makes of a file name, written there, the one to open. */
 export type Locate = (path: Problem['path'], name: string) => string
 
-/** The same configuration with every file it names located. */
-export function locateFiles(config: Config, locate: Locate): Config {
+/** The same configuration with every file and directory it names located. */
+export function locateFiles(config: Config, locate: Locate, locateDirectory: Locate): Config {
   const { tls } = config.listen
   const { assertion } = config.identity
   const { ca } = config.outbound
@@ -17,24 +18,39 @@ export function locateFiles(config: Config, locate: Locate): Config {
       ...config.identity,
       ...(assertion && { assertion: locateAll(assertion, ['key'], ['identity', 'assertion'], locate) }),
     },
-    outbound: { ca: ca && locate(['outbound', 'ca'], ca) },
+    outbound: { ...config.outbound, ...(ca !== undefined && { ca: locate(['outbound', 'ca'], ca) }) },
     stores: locateStores(config.stores, locate),
     authorizationServers: config.authorizationServers.map((server, index) =>
-      locateOfServer(server, ['authorizationServers', index], locate),
+      locateOfServer(server, ['authorizationServers', index], locate, locateDirectory),
     ),
   }
 }
 
 const tlsFiles = ['certificate', 'key', 'clientCa'] as const
 
-function locateOfServer(server: ServerConfig, at: Problem['path'], locate: Locate): ServerConfig {
-  const { keys, revocation } = server
-  const { introspection } = revocation
+function locateOfServer(
+  server: ServerConfig,
+  at: Problem['path'],
+  locate: Locate,
+  locateDirectory: Locate,
+): ServerConfig {
+  const { keys, revocation, encryption } = server
+  const { introspection, denyList } = revocation
   return {
     ...server,
-    keys: 'file' in keys ? locateAll(keys, ['file'], [...at, 'keys'], locate) : keys,
+    keys:
+      'file' in keys
+        ? locateAll(keys, ['file'], [...at, 'keys'], locate)
+        : locateAll(keys, ['cacheDir'], [...at, 'keys'], locateDirectory),
+    ...(encryption && {
+      encryption: {
+        ...encryption,
+        keys: encryption.keys.map((file, position) => locate([...at, 'encryption', 'keys', position], file)),
+      },
+    }),
     revocation: {
       ...revocation,
+      ...(denyList && { denyList: locateDenyList(denyList, [...at, 'revocation', 'denyList'], locate) }),
       ...(introspection && {
         introspection: locateAll(introspection, ['key', 'certificate'], [...at, 'revocation', 'introspection'], locate),
       }),

@@ -1,4 +1,10 @@
 import { z } from 'zod'
+import { adminAccess } from './config-admin.ts'
+import { encryption } from './config-encryption.ts'
+import { keys, outbound } from './config-outbound.ts'
+import { resourceMetadata } from './config-resource-metadata.ts'
+import { denyList } from './config-revocation.ts'
+import { statusList } from './config-status-lists.ts'
 import { stores } from './config-stores.ts'
 import { duration } from './durations.ts'
 import { type PolicyName, policies } from './policies/registry.ts'
@@ -31,6 +37,8 @@ const listen = z.strictObject({
   meshTls: z.boolean().default(false),
   metrics: address.optional(),
   admin: address.default('127.0.0.1:9192'),
+  /** Who may change things through `admin`: a bearer token each. */
+  adminAccess: adminAccess.optional(),
 })
 
 const publicOrigin = z.union([
@@ -46,11 +54,6 @@ const publicOrigin = z.union([
       .default(''),
   }),
 ])
-
-const keys = z.union(
-  [z.strictObject({ discovery: z.literal(true) }), z.strictObject({ uri: text }), z.strictObject({ file: text })],
-  { error: '{ discovery: true }, { uri: https://… } or { file: … }' },
-)
 
 const shortName = z
   .string()
@@ -78,14 +81,20 @@ const authorizationServer = z.strictObject({
   name: shortName.optional(),
   issuer: text,
   audiences: z.array(text).min(1).optional(),
-  keys: keys.default({ discovery: true }),
+  keys: keys.prefault({ discovery: true }),
   algorithms: z
     .array(z.enum(['PS256', 'ES256', 'EdDSA', 'Ed25519']))
     .min(1)
     .default(['PS256', 'ES256', 'EdDSA', 'Ed25519']),
   revocation: z
-    .strictObject({ shortLived: duration(1, 3600).prefault('10m'), introspection: introspection.optional() })
+    .strictObject({
+      shortLived: duration(1, 3600).prefault('10m'),
+      introspection: introspection.optional(),
+      statusList: statusList.optional(),
+      denyList: denyList.optional(),
+    })
     .prefault({}),
+  encryption: encryption.optional(),
 })
 
 const identityFacts = ['issuer', 'subject', 'clientId', 'scope', 'binding', 'thumbprint', 'acr'] as const
@@ -186,8 +195,7 @@ export const configSchema = z.strictObject({
   publicOrigins: z.array(publicOrigin).min(1),
   clientCertificateFrom: clientCertificateFrom.prefault({}),
   authorizationServers: z.array(authorizationServer).min(1),
-  /** Calls to authorization servers: a PEM file of certificate authorities trusted besides the system's. */
-  outbound: z.strictObject({ ca: text.optional() }).prefault({}),
+  outbound: outbound.prefault({}),
   stores: stores.prefault({}),
   /** Shared by all replicas, the newest first; without them each process makes one of its own. */
   nonces: z
@@ -204,6 +212,8 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   identity: identity.prefault({}),
+  /** Protected resource metadata (RFC 9728) of the public origins. */
+  resourceMetadata,
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
   pipelines: pipelines.default({}),
   defaults: z.strictObject({ pipeline: text.optional() }).prefault({}),

@@ -30,13 +30,16 @@ const redis = z.strictObject({
   timeout: duration(0.005, 0.1).prefault('30ms'),
 })
 
-const places = 'memory, redis://…, rediss://… or a map with url, sentinel or cluster'
+const remote = 'redis://…, rediss://… or a map with url, sentinel or cluster'
+const places = `memory, ${remote}`
+const redisUrl = (error: string) => z.string().regex(/^rediss?:/, { error })
+
+/** A Redis by its address alone, or with its options. */
+export const redisPlace = z.union([redisUrl(remote), redis], { error: remote })
 
 /** Where proofs are remembered that were used. */
 export const stores = z.strictObject({
-  replay: z
-    .union([z.literal('memory'), z.string().regex(/^rediss?:/, { error: places }), redis], { error: places })
-    .default('memory'),
+  replay: z.union([z.literal('memory'), redisUrl(places), redis], { error: places }).default('memory'),
   replayCapacity: z.int().min(1000).max(5_000_000).default(500_000),
   afterRestart: z.enum(['refuse', 'accept']).default('refuse'),
   /** Redis on another host without TLS. */
@@ -44,39 +47,52 @@ export const stores = z.strictObject({
 })
 
 type Stores = z.output<typeof stores>
+export type RedisPlace = z.output<typeof redisPlace>
 export type RedisStore = z.output<typeof redis>
+
+/** The same with its defaults. */
+export const readRedis = (place: RedisPlace): RedisStore =>
+  typeof place === 'string' ? redis.parse({ url: place }) : place
 
 /** The shared replay store with its defaults; undefined: this process remembers by itself. */
 export function redisStore({ replay }: Stores): RedisStore | undefined {
-  if (replay === 'memory') return undefined
-  return typeof replay === 'string' ? redis.parse({ url: replay }) : replay
+  return replay === 'memory' ? undefined : readRedis(replay)
 }
 
 /** A proof has to be used up for all replicas, at a place where nobody else reads or writes. */
-export function checkStores({ stores: settings, replicas, profile }: Config): readonly Problem[] {
-  const store = redisStore(settings)
-  if (!store) {
+export function checkStores(config: Config): readonly Problem[] {
+  const { stores: settings, replicas } = config
+  const { replay, afterRestart } = settings
+  if (replay === 'memory') {
     if (replicas === 1) return []
     const message = `replicas: ${replicas} need a shared replay store; a proof used at one replica would pass at another. Set stores.replay to redis://… or rediss://…`
     return [{ path: ['replicas'], message }]
   }
-  const path = ['stores', 'replay']
-  const problems = [...checkAddresses(store, settings, profile)]
-  if (settings.afterRestart === 'accept')
+  const problems = [...checkRedis(replay, ['stores', 'replay'], config)]
+  if (afterRestart === 'accept')
     problems.push({
       path: ['stores', 'afterRestart'],
       message: 'accept is for the memory store; Redis remembers by itself, and what it may have lost is always refused',
     })
-  const { certificate, key } = store.tls ?? {}
+  return problems
+}
+
+type Place = Problem['path']
+
+/** One Redis that can be found, where nobody else reads or writes. */
+export function checkRedis(place: RedisPlace, path: Place, config: Pick<Config, 'stores' | 'profile'>) {
+  const problems = checkAddresses(place, path, config)
+  const { certificate, key } = readRedis(place).tls ?? {}
   if ((certificate === undefined) !== (key === undefined))
     problems.push({ path: [...path, 'tls'], message: 'certificate and key belong together' })
   return problems
 }
 
-function checkAddresses(store: RedisStore, { replay, insecureRedis }: Stores, profile: Config['profile']): Problem[] {
-  const path = ['stores', 'replay']
+function checkAddresses(place: RedisPlace, path: Place, config: Pick<Config, 'stores' | 'profile'>): Problem[] {
+  const store = readRedis(place)
+  const { insecureRedis } = config.stores
   const places = [
-    ...(store.url === undefined ? [] : [{ at: typeof replay === 'string' ? path : [...path, 'url'], url: store.url }]),
+    ...(store.url === undefined ? [] : [{ at: typeof place === 'string' ? path : [...path, 'url'], url: store.url }]),
     ...(store.sentinel?.urls ?? []).map((url, index) => ({ at: [...path, 'sentinel', 'urls', index], url })),
     ...(store.cluster ?? []).map((url, index) => ({ at: [...path, 'cluster', index], url })),
   ]
@@ -93,7 +109,7 @@ function checkAddresses(store: RedisStore, { replay, insecureRedis }: Stores, pr
     const { tls, database, host } = address.value
     schemes.add(tls)
     if (store.cluster && database > 0) problems.push({ path: at, message: 'a cluster has database 0 alone' })
-    if (!tls && !isLoopback(address.value) && !insecureRedis && profile !== 'compat')
+    if (!tls && !isLoopback(address.value) && !insecureRedis && config.profile !== 'compat')
       problems.push({
         path: at,
         message: `${host} is another host: use rediss:// (TLS), or set stores.insecureRedis: true where the network itself encrypts`,
@@ -121,30 +137,35 @@ export function locateStores(
   locate: (path: readonly (string | number)[], name: string) => string,
 ): Stores {
   const { replay } = settings
-  if (typeof replay === 'string' || !replay.tls) return settings
-  const files = Object.entries(replay.tls).map(([name, file]) => [
-    name,
-    file && locate(['stores', 'replay', 'tls', name], file),
-  ])
-  return { ...settings, replay: { ...replay, tls: Object.fromEntries(files) } }
+  return replay === 'memory' ? settings : { ...settings, replay: locateRedis(replay, ['stores', 'replay'], locate) }
+}
+
+/** The same with the files it names replaced. */
+export function locateRedis(place: RedisPlace, path: Place, locate: (path: Place, name: string) => string): RedisPlace {
+  if (typeof place === 'string' || !place.tls) return place
+  const files = Object.entries(place.tls).map(([name, file]) => [name, file && locate([...path, 'tls', name], file)])
+  return { ...place, tls: Object.fromEntries(files) }
 }
 
 /** The same settings as they are written, with variables in the place of passwords. */
-export function withoutPasswords(settings: z.input<typeof stores> | undefined): unknown {
-  if (typeof settings?.replay !== 'object') return settings
-  const { password, sentinel: sentinels, ...replay } = settings.replay
+export const withoutPasswords = (settings: z.input<typeof stores> | undefined): unknown => ({
+  ...settings,
+  ...(settings?.replay !== undefined && { replay: withoutRedisPassword(settings.replay) }),
+})
+
+/** The same as it is written, with variables in the place of passwords. */
+export function withoutRedisPassword(place: z.input<typeof redisPlace>): unknown {
+  if (typeof place === 'string') return place
+  const { password, sentinel: sentinels, ...redis } = place
   return {
-    ...settings,
-    replay: {
-      ...replay,
-      ...(password !== undefined && { password: variable('REDIS_PASSWORD') }),
-      ...(sentinels && {
-        sentinel: {
-          ...sentinels,
-          ...(sentinels.password !== undefined && { password: variable('SENTINEL_PASSWORD') }),
-        },
-      }),
-    },
+    ...redis,
+    ...(password !== undefined && { password: variable('REDIS_PASSWORD') }),
+    ...(sentinels && {
+      sentinel: {
+        ...sentinels,
+        ...(sentinels.password !== undefined && { password: variable('SENTINEL_PASSWORD') }),
+      },
+    }),
   }
 }
 

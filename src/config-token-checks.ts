@@ -1,5 +1,6 @@
-import type { Config, RouteConfig } from './config.ts'
+import type { Config, RouteConfig, ServerConfig } from './config.ts'
 import { entryOf, type PolicyEntry } from './config-policies.ts'
+import { isEachTokenLookedUp } from './config-revocation.ts'
 import { spellDuration } from './durations.ts'
 import type { AccessTokenOptions } from './policies/access-token.ts'
 import type { Problem } from './problems.ts'
@@ -73,6 +74,9 @@ function checkAudiences(
     }))
 }
 
+const hasRevocation = ({ introspection, statusList, denyList }: ServerConfig['revocation']): boolean =>
+  introspection !== undefined || statusList !== undefined || denyList !== undefined
+
 /** JWT-30: a token whose revocation nobody can learn of must not live long. */
 function checkLifetime(
   { at, exceptions }: RouteConfig,
@@ -81,6 +85,7 @@ function checkLifetime(
   servers: Config['authorizationServers'],
 ): readonly Problem[] {
   if (exceptions.includes('noRevocation')) return []
+  if (exceptions.includes('longLivedTokens') && servers.every(isEachTokenLookedUp)) return []
   if (exceptions.includes('longLivedTokens'))
     return [
       {
@@ -90,11 +95,11 @@ function checkLifetime(
     ]
   return (
     servers
-      // Of one that can be asked, tokens that are not asked about are cut short all the same.
-      .filter(({ revocation }) => !revocation.introspection && maxLifetime > revocation.shortLived)
+      // Where revocation can be learned of, tokens of which it cannot are cut short all the same.
+      .filter(({ revocation }) => !hasRevocation(revocation) && maxLifetime > revocation.shortLived)
       .map(({ name, revocation }) => ({
         path: [...entry.at, 'maxLifetime'],
-        message: `tokens of ${name} may live ${spellDuration(maxLifetime)}, but without a revocation source only ${spellDuration(revocation.shortLived)} are accepted (revocation.shortLived)`,
+        message: `tokens of ${name} may live ${spellDuration(maxLifetime)}, but without a revocation source only ${spellDuration(revocation.shortLived)} are accepted (revocation.shortLived); revocation.denyList, statusList or introspection is one`,
       }))
   )
 }

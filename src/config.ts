@@ -34,7 +34,16 @@ export interface ServerConfig extends Omit<ParsedConfig['authorizationServers'][
 export interface Config
   extends Pick<
     ParsedConfig,
-    'profile' | 'listen' | 'clientCertificateFrom' | 'outbound' | 'stores' | 'nonces' | 'replicas' | 'limits' | 'log'
+    | 'profile'
+    | 'listen'
+    | 'clientCertificateFrom'
+    | 'outbound'
+    | 'resourceMetadata'
+    | 'stores'
+    | 'nonces'
+    | 'replicas'
+    | 'limits'
+    | 'log'
   > {
   readonly publicOrigins: readonly PublicOrigin[]
   readonly authorizationServers: readonly ServerConfig[]

@@ -87,6 +87,7 @@ export const answers = {
   token_lifetime_exceeded: token('The access token lives longer than is accepted here'),
   token_claims_invalid: token('The access token lacks a required claim'),
   token_inactive: token('The access token is not active'),
+  token_revoked: token('The access token has been revoked'),
   claim_unusable: token('A claim of the access token cannot be passed on'),
 
   token_unbound: token('The access token is not sender-constrained'),
@@ -136,6 +137,7 @@ export const answers = {
   replay_unknown: unavailable('The DPoP proof may have been used before', 10),
   keys_unavailable: unavailable('The keys of the authorization server are not available', 5),
   introspection_unavailable: unavailable('The authorization server could not be asked about the access token', 2),
+  revocation_unavailable: unavailable('It is not known whether the access token has been revoked', 2),
   deadline: unavailable('The decision took too long', 1),
   overload: unavailable('Too many requests at once', 1),
   draining: unavailable('The service is shutting down', 1),

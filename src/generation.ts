@@ -1,24 +1,33 @@
 import { randomUUID } from 'node:crypto'
-import { rootCertificates } from 'node:tls'
 import type { Admission } from './admission.ts'
 import { buildAssertion } from './assertion.ts'
 import { buildRules, unaskedLifetime } from './build.ts'
 import type { Rules } from './check.ts'
 import type { ServerConfig } from './config.ts'
 import { readAssertionKey } from './io/assertion-key.ts'
-import { readAuthorities } from './io/authorities.ts'
 import { boundedCache } from './io/caches.ts'
 import type { LoadedConfig } from './io/config-file.ts'
-import { fetchJson, postForm } from './io/fetch.ts'
+import { readRecipients } from './io/decryption-keys.ts'
+import { fetchDocument, fetchJson, postForm } from './io/fetch.ts'
+import type { FetchJson } from './io/fetch-outcome.ts'
 import { productVersion } from './io/http.ts'
 import type { LiveIntrospector } from './io/introspection.ts'
 import { buildIntrospectors } from './io/introspectors.ts'
 import { buildKeySource, type KeyEvent, type LiveKeySource } from './io/keys.ts'
 import type { Log } from './io/log.ts'
 import { observeIntrospection, observeRoutes } from './io/observation.ts'
+import { type Outbound, readOutbound } from './io/outbound.ts'
+import { buildPlaces } from './io/places.ts'
+import { observeRevocations } from './io/revocation-observation.ts'
+import { buildRevocations, type ServerRevocations } from './io/revocations.ts'
+import { observeStatusLists } from './io/status-list-observation.ts'
+import { collectStatusLists } from './io/status-list-sources.ts'
+import type { LiveStatusLists } from './io/status-lists.ts'
 import { type Memory, monotonic, wall } from './memory.ts'
 import type { Metrics } from './metrics.ts'
 import type { Ports } from './policy.ts'
+import type { DenyList } from './verify/deny-list.ts'
+import type { OpenedToken } from './verify/encrypted-token.ts'
 import { buildNonces, type NonceSecret, settleSecrets } from './verify/nonce.ts'
 import { type Reading, read, unreadable } from './verify/reading.ts'
 
@@ -32,8 +41,12 @@ export interface Generation {
   readonly nonceSecrets: readonly NonceSecret[]
   /** Servers that are asked about tokens, by name. */
   readonly introspectors: ReadonlyMap<string, LiveIntrospector>
-  /** Authorities trusted for outbound calls, PEM; undefined: the system's. */
-  readonly trust: readonly string[] | undefined
+  /** Of the servers that have some, by name. */
+  readonly statusLists: ReadonlyMap<string, LiveStatusLists>
+  /** Revoked tokens of the servers that have a list, by name. */
+  readonly revocations: ReadonlyMap<string, ServerRevocations>
+  /** Whom calls to authorization servers trust, and where they may go. */
+  readonly outbound: Outbound
   /** The public keys of assertions; undefined when there are none. */
   readonly jwks: object | undefined
 }
@@ -54,16 +67,21 @@ export interface World {
 
 /**
  * Builds everything a configuration needs, aside. Key sources of unchanged servers are kept with what they know, also
- * when other authorities are trusted from now on: `enforce` tells them.
+ * when calls are made in another way from now on: `enforce` tells them. `listFiles` are deny lists that were read already.
  */
-export function buildGeneration(loaded: Loaded, before: Generation | undefined, world: World): Reading<Generation> {
+export function buildGeneration(
+  loaded: Loaded,
+  before: Generation | undefined,
+  world: World,
+  listFiles?: ReadonlyMap<string, Reading<DenyList>>,
+): Reading<Generation> {
   const { memory, metrics, log, observeKeys: observe } = world
   const { config } = loaded
-  const extra = config.outbound.ca === undefined ? read(undefined) : readAuthorities(config.outbound.ca)
-  if (!extra.ok) return unreadable(`outbound.ca: ${extra.problem}`)
+  const outbound = readOutbound(config)
+  if (!outbound.ok) return outbound
   const signer = config.identity.assertion && readAssertionKey(config.identity.assertion.key)
   if (signer && !signer.ok) return unreadable(`identity.assertion.key: ${signer.problem}`)
-  const fetch = (url: string) => fetchJson(url, memory.outbound)
+  const fetch: FetchJson = (url, namedBy) => fetchJson(url, { ...memory.outbound, namedBy })
   const sources = new Map(
     config.authorizationServers.map((server) => {
       const kept = sameSource(before, server) ? before?.sources.get(server.name) : undefined
@@ -80,6 +98,26 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
     observe: observeIntrospection(metrics, log),
   })
   if (!introspectors.ok) return introspectors
+  const recipients = readRecipients(config)
+  if (!recipients.ok) return recipients
+  const holder = before && { ...before, config: before.loaded.config }
+  const statusLists = collectStatusLists(config, sources, holder, {
+    fetch: (uri, limits) => fetchDocument(uri, { accept: 'statuslist+jwt', ...limits, ...memory.outbound }),
+    wall,
+    monotonic,
+    observe: observeStatusLists(metrics, log),
+  })
+  const revocations = buildRevocations(
+    config,
+    before?.revocations,
+    {
+      wall,
+      monotonic,
+      observe: observeRevocations(metrics, log),
+    },
+    listFiles,
+  )
+  if (!revocations.ok) return revocations
   const hooks = { hit: () => metrics.tokenCacheHits.inc(), miss: () => metrics.tokenCacheMisses.inc() }
   const ports: Ports = {
     servers: new Map(
@@ -89,6 +127,9 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
           ...server,
           keys: mustGet(sources, server.name),
           introspection: introspectors.value.get(server.name),
+          statusLists: statusLists.get(server.name),
+          revocations: revocations.value.get(server.name),
+          recipient: recipients.value.get(server.name),
           unasked: unaskedLifetime(server),
         },
       ]),
@@ -98,9 +139,11 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
     nonces: buildNonces({ secrets: nonceSecrets, step, monotonic }),
     // A new one per configuration: what was verified under other rules is verified again.
     signedTokens: boundedCache<true>(50_000, 60, hooks),
+    openedTokens: boundedCache<OpenedToken>(2000, 60),
+    // About a tenth of a second of work for RSA keys of 2048 bits and two processors.
+    openings: buildPlaces(256),
     meter: { now: monotonic, took: (policy) => bindPolicy(metrics, policy) },
   }
-  const trust = extra.value === undefined ? undefined : [...rootCertificates, extra.value]
   const rules = buildRules(config, loaded.hash, ports)
   const { assertion } = config.identity
   const generation = {
@@ -108,8 +151,10 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
     rules,
     sources,
     introspectors: introspectors.value,
+    statusLists,
+    revocations: revocations.value,
     nonceSecrets,
-    trust,
+    outbound: outbound.value,
     jwks: undefined,
   }
   if (!assertion || !signer?.value) return read(generation)
@@ -124,8 +169,8 @@ function bindPolicy(metrics: Metrics, policy: string): (seconds: number) => void
 }
 
 /** Puts a generation in force for what outlives it. */
-export function enforce({ loaded, trust }: Generation, { memory, metrics }: World): void {
-  memory.outbound.ca = trust
+export function enforce({ loaded, outbound }: Generation, { memory, metrics }: World): void {
+  Object.assign(memory.outbound, outbound)
   // What is left of servers that are gone; the others tell anew as soon as their keys have been looked at.
   for (const gauge of [metrics.jwksKeys, metrics.jwksSkipped, metrics.jwksLeaks, metrics.dependencyUp]) gauge.reset()
   if (memory.replays.capacity === undefined)

@@ -1,6 +1,7 @@
 import { type KeyObject, randomBytes } from 'node:crypto'
 import type { Config } from './config.ts'
 import { boundedCache } from './io/caches.ts'
+import type { Outbound } from './io/outbound.ts'
 import type { StoreEvent } from './io/redis-replays.ts'
 import { type LiveReplays, memoryReplays } from './io/replays.ts'
 import { openSharedReplays } from './io/shared-replays.ts'
@@ -54,8 +55,8 @@ export function buildMemory(config: Config, shared?: LiveReplays) {
     proofKeys: boundedCache<KeyObject>(10_000, 3600),
     /** Makes nonces where the configuration names no secrets. */
     nonceSecret: randomBytes(32).toString('base64url'),
-    /** What calls by sources of any age trust now. */
-    outbound: { ca: undefined as readonly string[] | undefined },
+    /** What calls by sources of any age trust now, and where they may go. */
+    outbound: {} as { -readonly [Name in keyof Outbound]: Outbound[Name] },
   }
 }
 

@@ -49,6 +49,16 @@ export function buildMetrics() {
       ['server', 'result'],
       'Attempts to read the keys of an authorization server.',
     ),
+    jwksFailures: counter(
+      'jwks_fetch_failures_total',
+      ['server', 'cause'],
+      'Attempts to read the keys of an authorization server that failed, by cause.',
+    ),
+    jwksStoreErrors: counter(
+      'jwks_store_errors_total',
+      ['server'],
+      'Sets in `keys.cacheDir` that were not used, or could not be written or removed.',
+    ),
     jwksKeys: gauge('jwks_keys', ['server'], 'Usable keys of an authorization server.'),
     jwksSkipped: gauge('jwks_skipped_keys', ['server'], 'Keys of the set that cannot be used.'),
     jwksSuccess: gauge('jwks_last_success_timestamp_seconds', ['server'], 'When the keys were last read.'),
@@ -71,6 +81,18 @@ export function buildMetrics() {
       ...common('histogram', 'introspection_duration_seconds', ['server'], 'Time from a question to its answer.'),
       buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1],
     }),
+    statusListFetches: counter(
+      'status_list_fetches_total',
+      ['server', 'result'],
+      'Token Status Lists fetched, by what came of it: loaded, failed, or refused without a try.',
+    ),
+    statusListTolerated: counter(
+      'status_list_tolerated_total',
+      ['server'],
+      'Answers from a status list past its time, or without any, because of onFailure: soft.',
+    ),
+    statusLists: gauge('status_lists', ['server'], 'Token Status Lists kept.'),
+    statusListBytes: gauge('status_list_bytes', ['server'], 'Memory that the kept Token Status Lists take.'),
     replayEntries: gauge('replay_entries', [], 'DPoP proofs remembered.'),
     replayCapacity: gauge('replay_capacity', [], 'DPoP proofs that can be remembered.'),
     replayErrors: counter('replay_errors_total', ['claim'], 'Replay claims that were neither fresh nor used.'),
@@ -95,6 +117,31 @@ export function buildMetrics() {
     enforcing: gauge('enforcing', ['route'], '1 when the route enforces.'),
     exceptions: gauge('exceptions', ['route', 'exception'], '1 for each exception a route makes.'),
     exceptionsThrown: counter('internal_errors_total', [], 'Checks that ended in an exception of ours and a 500.'),
+    revocationEntries: gauge(
+      'revocation_entries',
+      ['server', 'source'],
+      'Revocations known, from a file or from Redis.',
+    ),
+    revocationAge: gauge(
+      'revocation_age_seconds',
+      ['server'],
+      'Age of the moment up to which all revocations in Redis are known.',
+    ),
+    revocationPushes: counter(
+      'revocation_pushes_total',
+      ['server', 'result'],
+      'Pushes of revocations by what came of them: stored, full or unavailable.',
+    ),
+    revocationUnchecked: counter(
+      'revocation_unchecked_total',
+      ['server'],
+      'Tokens that passed unchecked because revocations were not known (onOutage: soft).',
+    ),
+    adminRequests: counter(
+      'admin_requests_total',
+      ['action', 'result'],
+      'Operator actions by what came of them: done, failed, refused, or unauthenticated.',
+    ),
     buildInfo: gauge('build_info', ['version', 'config_hash'], 'Version and configuration in force.'),
   } as const
 }

@@ -1,10 +1,22 @@
 import type { z } from 'zod'
 import type { Attributes } from './attributes.ts'
 import type { Result } from './denial.ts'
-import type { Cache, Introspector, KeySource, Meter, Nonces, ProofKeys, ReplayStore } from './ports.ts'
+import type {
+  Cache,
+  Introspector,
+  KeySource,
+  Meter,
+  Nonces,
+  Places,
+  ProofKeys,
+  ReplayStore,
+  Revocations,
+  StatusLists,
+} from './ports.ts'
 import type { Trace } from './trace.ts'
 import type { VerifiedToken } from './verify/access-token.ts'
 import type { VerifiedBinding } from './verify/binding.ts'
+import type { OpenedToken, Recipient } from './verify/encrypted-token.ts'
 
 /** What has been proven about a request. Each member can only be made by its verifier, which seals it at run time. */
 export interface Evidence {
@@ -45,6 +57,10 @@ export interface Ports {
   readonly nonces: Nonces
   /** Access tokens whose signature held, by hash of the token and generation of the keys (JWT-31). */
   readonly signedTokens: Cache<unknown>
+  /** What was in encrypted access tokens, by hash of the token; absent: each is opened anew. */
+  readonly openedTokens?: Cache<OpenedToken>
+  /** Uses of private keys at the same time; absent: as many as there are requests. */
+  readonly openings?: Places
   readonly meter?: Meter
 }
 
@@ -58,6 +74,12 @@ export interface AuthorizationServer {
   readonly keys: KeySource
   /** How to ask it about tokens; undefined when it is not asked. */
   readonly introspection?: Introspector | undefined
+  /** Its revoked tokens; undefined when nobody tells of any. */
+  readonly revocations?: Revocations | undefined
+  /** Where the status of its tokens stands; undefined when it is not looked at. */
+  readonly statusLists?: StatusLists | undefined
+  /** What its tokens are encrypted for; undefined when they are not. */
+  readonly recipient?: (Recipient & { readonly required: boolean }) | undefined
   /** Longest lifetime, in seconds, of a token that is judged without asking, where others may live longer. */
   readonly unasked?: number | undefined
 }

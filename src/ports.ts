@@ -1,5 +1,7 @@
 import type { KeyObject } from 'node:crypto'
+import type { RevocableToken } from './verify/deny-list.ts'
 import type { VerificationKey } from './verify/jwk.ts'
+import type { StatusReference } from './verify/status-list.ts'
 import type { JsonObject } from './verify/strict-json.ts'
 
 /** A proof as the replay store knows it (design: SHA-256 over thumbprint, canonical htu and jti). */
@@ -59,11 +61,40 @@ export type Statement =
 
 /** Asks one authorization server about tokens (RFC 7662). */
 export interface Introspector {
-  /** At once when the answer is remembered. */
-  ask(token: string): Statement | Promise<Statement>
+  /** At once when the answer is remembered. `client` is the address the token came from. */
+  ask(token: string, client: string): Statement | Promise<Statement>
   /** Members that its answers have to have on top of what every token needs. */
   readonly required: readonly string[]
 }
+
+/**
+ * What a status list says of one token. `absent`: its index lies outside of the list; `foreign`: lists are not fetched
+ * from there; `unavailable`: there is no list that may be used. `tolerated`: the operator accepts that for short-lived
+ * tokens.
+ */
+export type StatusAnswer =
+  | { readonly kind: 'found'; readonly status: number }
+  | { readonly kind: 'absent' | 'foreign'; readonly detail: string }
+  | { readonly kind: 'unavailable'; readonly detail: string; readonly tolerated: boolean }
+
+/** The Token Status Lists of one authorization server. */
+export interface StatusLists {
+  /** At once when the list is there. */
+  find(reference: StatusReference): StatusAnswer | Promise<StatusAnswer>
+  /** Tokens have to point to a list. */
+  readonly required: boolean
+}
+
+/** Tokens of one authorization server that were revoked, as somebody else than the token tells. Never waits. */
+export interface Revocations {
+  /** `unknown`: news may be missing, and without them the token must not pass. */
+  judge(token: RevocableToken, now: number): RevocationVerdict
+}
+
+type RevocationVerdict =
+  | { readonly kind: 'clean' }
+  | { readonly kind: 'revoked'; readonly by: string }
+  | { readonly kind: 'unknown'; readonly detail: string }
 
 /** Tells how long things take. */
 export interface Meter {
@@ -77,6 +108,13 @@ export interface Meter {
 export interface Cache<V> {
   get(key: string): V | undefined
   set(key: string, value: V, ttlSeconds?: number): void
+}
+
+/** Room for work that is dear and that anybody can cause. What was taken has to be released, however the work ended. */
+export interface Places {
+  /** False when there are not so many; then none is taken. */
+  take(places: number): boolean
+  release(places: number): void
 }
 
 /** Imported public keys of DPoP proofs by RFC 7638 thumbprint. */

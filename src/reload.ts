@@ -1,8 +1,11 @@
+import type { Config } from './config.ts'
 import { buildGeneration, enforce, type Generation, type World } from './generation.ts'
 import { loadConfig } from './io/config-file.ts'
+import { readListFiles } from './io/revocation-files.ts'
+import { closeRevocations, firstRevocations, handOverRevocations } from './io/revocations.ts'
 import { timer } from './io/timer.ts'
 
-/** How long a reload waits for the keys of new places, milliseconds. */
+/** How long a reload waits for the keys and the revocations of new places, milliseconds. */
 const NEW_KEYS = 3000
 
 /**
@@ -20,28 +23,32 @@ export async function swap(current: Generation, world: World): Promise<Generatio
   try {
     const loaded = loadConfig(file, environment)
     if (!loaded.ok) return refused(loaded.problems, loaded.files)
-    const built = buildGeneration(loaded, current, world)
+    const listFiles = await readListFiles(loaded.config)
+    const built = buildGeneration(loaded, current, world, listFiles)
     if (!built.ok) return refused([{ message: built.problem }], loaded.files)
     const next = built.value
     const keyless = await firstKeys(next, current, world)
-    if (keyless.length > 0) {
+    const untold = await firstRevocations(next.revocations, current.revocations, NEW_KEYS)
+    if (keyless.length > 0 || untold.length > 0) {
       closeOthers(next, current)
       world.tryLater?.()
-      const problems = keyless.map((name) => ({ message: `no keys of ${name} could be had from their new place` }))
-      return refused(problems, loaded.files)
+      const missing = [
+        ...keyless.map((name) => `no keys of ${name} could be had from their new place`),
+        ...untold.map((name) => `no revocations of ${name} could be read from their new place`),
+      ]
+      return refused(
+        missing.map((message) => ({ message })),
+        loaded.files,
+      )
     }
     enforce(next, world)
+    handOverRevocations(current.revocations, next.revocations)
     closeOthers(current, next)
     for (const source of next.sources.values()) void source.load()
     world.concluded?.('applied', [])
     metrics.reloads.labels('applied').inc()
     log.setLevel(loaded.config.log.level)
-    const fixed = JSON.stringify([loaded.config.listen, loaded.config.stores, loaded.config.limits])
-    const running = JSON.stringify([
-      current.loaded.config.listen,
-      current.loaded.config.stores,
-      current.loaded.config.limits,
-    ])
+    const [fixed, running] = [loaded.config, current.loaded.config].map(describeFixed)
     if (fixed !== running) log.event('warn', 'changes of listen, stores and limits take effect at the next start')
     log.event('info', 'configuration applied', { config: loaded.hash.slice(0, 12) })
     return next
@@ -50,22 +57,29 @@ export async function swap(current: Generation, world: World): Promise<Generatio
   }
 }
 
+/** What was settled when the process started. Tokens of operators were not, only that there is a port for them. */
+const describeFixed = ({ listen, stores, limits }: Config): string =>
+  JSON.stringify([{ ...listen, adminAccess: listen.adminAccess !== undefined }, stores, limits])
+
 /** Names of the servers whose sources are new and have given no keys in time. */
 async function firstKeys(next: Generation, current: Generation, { memory }: World): Promise<readonly string[]> {
   const fresh = [...next.sources].filter(([, source]) => ![...current.sources.values()].includes(source))
   if (fresh.length === 0) return []
-  // They are asked with what the new configuration trusts.
-  const before = memory.outbound.ca
-  memory.outbound.ca = next.trust
+  // They are asked the way the new configuration says.
+  const before = { ...memory.outbound }
+  Object.assign(memory.outbound, next.outbound)
   const limit = timer(NEW_KEYS)
   await Promise.race([Promise.all(fresh.map(([, source]) => source.load())), limit.elapsed])
   limit.cancel()
   const keyless = fresh.filter(([, source]) => source.size === 0).map(([name]) => name)
-  if (keyless.length > 0) memory.outbound.ca = before
+  if (keyless.length > 0) Object.assign(memory.outbound, before)
   return keyless
 }
 
 function closeOthers(leaving: Generation, staying: Generation): void {
   const kept = new Set(staying.sources.values())
-  for (const source of leaving.sources.values()) if (!kept.has(source)) source.close()
+  for (const source of leaving.sources.values()) if (!kept.has(source)) void source.close()
+  closeRevocations(leaving.revocations, staying.revocations)
+  const lists = new Set(staying.statusLists.values())
+  for (const list of leaving.statusLists.values()) if (!lists.has(list)) list.close()
 }

@@ -21,6 +21,8 @@ export interface Occasion {
   /** Name of the matched route; empty when none matched. */
   readonly route: string
   readonly challenges: Challenges | undefined
+  /** Where the metadata of the resource are; undefined when they are not published. */
+  readonly metadata?: string | undefined
   /** Who the request comes from, as far as that was verified; goes to Envoy's metadata. */
   readonly verified: {
     readonly issuer?: string
@@ -58,7 +60,8 @@ const renewal = (nonce: string | undefined): readonly HeaderOption[] =>
 
 function refuse(denial: Denial, occasion: Occasion): Deny {
   const answer: Answer = answers[denial.reason]
-  const challenges = occasion.challenges ? buildChallenges(denial, occasion.challenges, occasion.headers) : []
+  const { challenges: offered, headers, metadata: published } = occasion
+  const challenges = offered ? buildChallenges(denial, offered, headers, published) : []
   const retryAfter = denial.retryAfter ?? answer.retryAfter
   return {
     status: { code: grpcCode(answer.status) },

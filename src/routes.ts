@@ -29,11 +29,18 @@ export interface PublicOrigin {
   readonly pathPrefix: string
 }
 
-/** A matched request: the route, the values of its path template and the canonical request URI without query. */
+/** A public origin, and where its protected resource metadata are when they are published (RFC 9728). */
+export interface PublishedOrigin extends PublicOrigin {
+  readonly metadata?: string | undefined
+}
+
+/** A matched request: the route, the values of its path template, the canonical request URI without query. */
 export interface Match {
   readonly route: Route
   readonly parameters: ReadonlyMap<string, string>
   readonly target: string
+  /** Where the metadata of its public origin are. */
+  readonly metadata: string | undefined
 }
 
 export interface Routes {
@@ -44,7 +51,7 @@ export interface Routes {
 export const nameAuthority = (host: string): string => host.toLowerCase().replace(/:443$/, '')
 
 /** First match wins; no match denies. The host is never taken into the target: only a configured origin is. */
-export function buildRoutes(origins: readonly PublicOrigin[], routes: readonly Route[]): Routes {
+export function buildRoutes(origins: readonly PublishedOrigin[], routes: readonly Route[]): Routes {
   const byAuthority = new Map(origins.flatMap((origin) => origin.authorities.map((name) => [name, origin] as const)))
 
   return {
@@ -67,6 +74,7 @@ export function buildRoutes(origins: readonly PublicOrigin[], routes: readonly R
             route,
             parameters: new ReadOnlyMap(parameters),
             target: origin.origin + origin.pathPrefix + path.value,
+            metadata: origin.metadata,
           })
         for (const method of route.methods) allowed.add(method)
       }

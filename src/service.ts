@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { collectDefaultMetrics } from 'prom-client'
 import { buildCheck, refuseUnread } from './check.ts'
-import type { Config } from './config.ts'
 import { deny } from './denial.ts'
 import { buildGeneration, enforce, type Generation, type Loaded } from './generation.ts'
+import { flushKeys } from './io/admin-actions.ts'
 import { buildHealth } from './io/health.ts'
-import { type HttpPort, productVersion, serveHttp } from './io/http.ts'
+import { productVersion } from './io/http.ts'
+import { openHttpPorts } from './io/http-ports.ts'
 import type { LiveKeySource } from './io/keys.ts'
 import { buildLog, type LineSink } from './io/log.ts'
-import { observeDecision, observeKeys, observeStore } from './io/observation.ts'
+import { observeAdmin, observeDecision, observeKeys, observeStore } from './io/observation.ts'
+import { revocationActions } from './io/revocation-actions.ts'
+import { showRevocations } from './io/revocation-observation.ts'
+import { closeRevocations } from './io/revocations.ts'
 import { timer } from './io/timer.ts'
 import { oneAtATime, watchFiles } from './io/watch.ts'
 import { buildMemory, type Memory, monotonic, openReplays, wall } from './memory.ts'
@@ -124,7 +128,24 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
 
   const obstacles = (): readonly string[] => (phase === 'starting' ? waitingFor(current, memory) : [])
   const status = () => describeStatus({ phase, lastChange, waitingFor: obstacles() }, current, memory)
-  const http = await openHttp(current.loaded.config, metrics, memory, status, () => current.jwks)
+  const scraped = (): void => {
+    showRoom(metrics, memory)
+    showRevocations(metrics, current.revocations)
+  }
+  const contents = { registry: metrics.registry, status, beforeScrape: scraped }
+  const admin = {
+    actions: [
+      flushKeys(() => current.sources),
+      ...revocationActions(() => current.revocations, {
+        wall,
+        count: (server, result) => metrics.revocationPushes.labels(server, result).inc(),
+      }),
+    ],
+    tokens: () => current.loaded.config.listen.adminAccess?.tokens,
+    monotonic,
+    observe: observeAdmin(metrics, log),
+  }
+  const http = await openHttpPorts(listen, { ...contents, jwks: () => current.jwks }, admin)
   if (!http.ok) {
     await server.value.drain(0)
     return abandon(http.problem, current, memory)
@@ -177,28 +198,12 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
       const end = monotonic() + limits.drain
       while (monotonic() < end - limits.drain / 2 && monotonic() - lastCheck < QUIET) await timer(LOOK).elapsed
       await server.value.drain(Math.max(0, end - monotonic()))
-      for (const source of current.sources.values()) source.close()
+      closeSources(current)
       memory.replays.close()
       for (const port of http.value) await port.close()
       log.event('info', 'stopped')
     },
   })
-}
-
-async function openHttp(
-  { listen }: Config,
-  metrics: Metrics,
-  memory: Memory,
-  status: () => ReturnType<typeof describeStatus>,
-  jwks: () => object | undefined,
-): Promise<Reading<readonly HttpPort[]>> {
-  const port =
-    listen.metrics === undefined
-      ? { address: listen.admin, key: 'listen.admin' }
-      : { address: listen.metrics, key: 'listen.metrics' }
-  const observed = (): ReturnType<typeof describeStatus> => status()
-  const opened = await serveHttp(port, metrics.registry, observed, () => showRoom(metrics, memory), jwks)
-  return opened.ok ? read([opened.value]) : opened
 }
 
 /** How full the memory is; a shared store is for its own monitoring to watch. */
@@ -216,8 +221,14 @@ async function firstKeys(sources: ReadonlyMap<string, LiveKeySource>): Promise<v
   limit.cancel()
 }
 
-function abandon(problem: string, { sources }: Generation, { replays }: Memory): Reading<never> {
+function closeSources({ sources, statusLists, revocations }: Generation): void {
+  closeRevocations(revocations)
+  for (const source of sources.values()) void source.close()
+  for (const list of statusLists.values()) list.close()
+}
+
+function abandon(problem: string, generation: Generation, { replays }: Memory): Reading<never> {
   replays.close()
-  for (const source of sources.values()) source.close()
+  closeSources(generation)
   return unreadable(problem)
 }

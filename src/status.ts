@@ -1,5 +1,6 @@
 import type { Generation } from './generation.ts'
 import { causes } from './io/redis-failures.ts'
+import { describeRevocations } from './io/revocation-observation.ts'
 import { type Memory, monotonic, wall } from './memory.ts'
 
 /** Where in its life a service is. */
@@ -15,7 +16,7 @@ interface Moment {
 /** Some authorization server has given keys that can be used. */
 export const hasKeys = ({ sources }: Generation): boolean => [...sources.values()].some(({ size }) => size > 0)
 
-/** Seconds a start waits for the replay store; after that the routes that need it answer for themselves. */
+/** Seconds a start waits for the replay store and for revocations; after that the routes that need it answer for themselves. */
 const FIRST_ANSWER = 3
 
 /**
@@ -23,24 +24,27 @@ const FIRST_ANSWER = 3
  * before the start could still be taken for new ones: clients had better be sent elsewhere than be answered 503.
  */
 export function waitingFor(generation: Generation, { settledAt, startedAt, replays }: Memory): readonly string[] {
-  const unasked = replays.trouble() === 'unasked' && monotonic() < startedAt + FIRST_ANSWER
+  const early = monotonic() < startedAt + FIRST_ANSWER
+  const unasked = replays.trouble() === 'unasked' && early
   // Proofs are dated in whole seconds.
   const forgetful = replays.capacity === undefined && wall() < Math.floor(replays.unknownUntil()) + 1
+  const unread = [...generation.revocations].filter(([, { shared }]) => shared && !shared.current)
   return [
     ...(hasKeys(generation) ? [] : ['keys of an authorization server']),
     ...(unasked ? ['the replay store'] : []),
+    ...(early ? unread.map(([name]) => `revocations of ${name}`) : []),
     ...(forgetful ? ['end of the time in which proofs may be older than what the replay store remembers'] : []),
     ...(monotonic() < settledAt ? ['end of the time in which proofs may be older than this process'] : []),
   ]
 }
 
-/** `/readyz`: ready once; afterwards trouble with keys and introspection is shown as degraded and answered route by route. */
+/** `/readyz`: ready once; afterwards trouble with keys and with sources of revocation is shown as degraded and answered route by route. */
 export function describeStatus(
   { phase, lastChange, waitingFor: waiting }: Moment,
   generation: Generation,
   memory: Memory,
 ) {
-  const { loaded, sources, introspectors } = generation
+  const { loaded, sources, introspectors, statusLists, revocations } = generation
   const { profile, routes, stores } = loaded.config
   const unknownUntil = memory.replays.unknownUntil()
   const trouble = memory.replays.trouble()
@@ -49,6 +53,8 @@ export function describeStatus(
     ...(trouble === undefined ? [] : [`replay store: ${trouble === 'unasked' ? 'not asked yet' : causes[trouble]}`]),
     ...[...sources].filter(([, source]) => source.size === 0).map(([name]) => `keys of ${name}`),
     ...[...introspectors].filter(([, one]) => !one.available).map(([name]) => `introspection of ${name}`),
+    ...[...statusLists].filter(([, one]) => !one.available).map(([name]) => `status lists of ${name}`),
+    ...describeRevocations(revocations),
     ...(phase === 'ready' && unknownUntil > wall()
       ? [`proofs dated before ${new Date(unknownUntil * 1000).toISOString()} are refused: ${clock}`]
       : []),

@@ -13,7 +13,7 @@ const mayImport: Record<string, RegExp> = {
   'src/verify': /^src\/verify\//,
   'src/doctor': /^src\/(doctor|verify)\/|^src\/config\.ts$/,
   'src/io':
-    /^src\/(io|doctor|verify|policies)\/|^src\/(config|config-schema|config-checks|config-files|config-stores|redis-address|zod-problems|assertion|check|metrics|routes|build|response)\.ts$/,
+    /^src\/(io|doctor|verify|policies)\/|^src\/(config|config-schema|config-checks|config-files|config-outbound|config-stores|config-revocation|redis-address|zod-problems|assertion|check|metrics|routes|build|response)\.ts$/,
   'src/lint': /^src\/lint\//,
   'src/init': /^src\/(init\/|verify\/target-uri\.ts$|(path-template|shell-word)\.ts$)/,
   'src/cli': /^src\//,

@@ -11,7 +11,8 @@ interface Catalogue {
 }
 
 /** The families of rows this product answers for today, and the rows of others that it shares. */
-const families = /^(?:(?:ENV|HDR|ERR|DPOP|MTLS|JWT|JWK|INT|FAPI-RS|FAPI-CR|FAPI-NET|T|V)-\d\d|XF-0[1-4]|AZ-0[1-4])$/
+const families =
+  /^(?:(?:ENV|HDR|ERR|DPOP|MTLS|JWT|JWK|INT|TSL|PRM|FAPI-RS|FAPI-CR|FAPI-NET|T|V)-\d\d|XF-0[1-4]|AZ-0[1-4])$/
 
 interface Row {
   readonly id: string

@@ -4,12 +4,17 @@ import type { Config, RouteConfig } from '../config.ts'
 import { certificateNotes } from '../config-certificates.ts'
 import { expandConfig } from '../config-expansion.ts'
 import { jsonSchema } from '../config-json-schema.ts'
+import { resourceMetadataNotes } from '../config-metadata-checks.ts'
 import { nonceNotes } from '../config-nonces.ts'
+import { denyListNotes } from '../config-revocation.ts'
 import { looseScope } from '../config-route-checks.ts'
 import { storeNotes } from '../config-stores.ts'
 import { headerRules } from '../envoy-header-rules.ts'
+import { metadataRoutes } from '../envoy-metadata-route.ts'
 import { loadConfig } from '../io/config-file.ts'
+import { checkRevocationFiles } from '../io/revocation-files.ts'
 import { checkPlatform, type Platform, platformNotes, platforms } from '../platform.ts'
+import { publications } from '../resource-metadata.ts'
 import type { Terminal } from './main.ts'
 import { spellProblems } from './problems.ts'
 
@@ -19,7 +24,7 @@ interface Json {
   readonly platform?: Platform
 }
 
-/** `config check | expand | schema | headers`. */
+/** `config check | expand | schema | headers | metadata`. */
 export function registerConfig(program: Command, terminal: Terminal): void {
   const config = program
     .command('config')
@@ -37,6 +42,11 @@ export function registerConfig(program: Command, terminal: Terminal): void {
     .addHelpText('after', '  envoy-fapi config check --platform envoy-gateway envoy-fapi.yaml')
   onFile('expand', 'print what defaults and pipelines expand to', showExpanded)
   onFile('headers', "print the Envoy settings for this configuration's identity headers", showHeaders)
+  onFile(
+    'metadata',
+    'print the metadata documents of the public origins (RFC 9728) and their Envoy routes',
+    showMetadata,
+  )
   config
     .command('schema')
     .description('print the JSON Schema of the configuration, for editors')
@@ -52,7 +62,10 @@ function withConfig(
   show: (config: Config, options: Json) => string,
 ): void {
   const { platform } = options
-  const loaded = loadConfig(file, terminal.environment, (config) => (platform ? checkPlatform(config, platform) : []))
+  const loaded = loadConfig(file, terminal.environment, (config) => [
+    ...(platform ? checkPlatform(config, platform) : []),
+    ...checkRevocationFiles(config),
+  ])
   if (loaded.ok) {
     terminal.out(show(loaded.config, options))
     return
@@ -82,6 +95,8 @@ function showCheck(config: Config, { json, platform }: Json): string {
     }),
     ...(config.listen.insecureCheck ? ['listen.insecureCheck: whoever reaches the Check port may ask it'] : []),
     ...storeNotes(config),
+    ...denyListNotes(config),
+    ...resourceMetadataNotes(config),
     ...(platform ? platformNotes(config, platform) : []),
   ]
   if (json) return `${JSON.stringify({ ok: true, profile: config.profile, routes, notes })}\n`
@@ -119,4 +134,14 @@ function showHeaders(config: Config, { json }: Json): string {
     early_header_mutation: { remove_on_match: { key_matcher: { safe_regex: { regex: rules.earlyStrip } } } },
   }
   return `# For the ext_authz filter and the early header mutation in front of it.\n${stringify(listed, { lineWidth: 0 })}`
+}
+
+function showMetadata(config: Config, { json }: Json): string {
+  const published = publications(config)
+  const rules = metadataRoutes(published)
+  if (json)
+    return `${JSON.stringify({ documents: published.map(({ url, document }) => ({ url, document })), ...rules })}\n`
+  if (published.length === 0) return '# Nothing is published: the configuration has no resourceMetadata.\n'
+  const places = published.map(({ url }) => `# ${url}\n`)
+  return `# Routes that answer for these, before all others of their virtual host.\n${places.join('')}${stringify(rules, { lineWidth: 0 })}`
 }

@@ -7,6 +7,8 @@ import { readAuthorities } from '../io/authorities.ts'
 import { loadConfig } from '../io/config-file.ts'
 import { tryOutside } from '../io/doctor-outside.ts'
 import { type Door, tryThrough } from '../io/doctor-through.ts'
+import { publications } from '../resource-metadata.ts'
+import { nameAuthority } from '../routes.ts'
 import { refuseUsage } from './key-files.ts'
 import type { Terminal } from './main.ts'
 import { spellProblems } from './problems.ts'
@@ -49,12 +51,18 @@ async function runDoctor(options: DoctorOptions, terminal: Terminal): Promise<vo
   const { config } = loaded
   const path = options.through === undefined ? undefined : readThrough(options.through, options, config, terminal)
   if (options.through !== undefined && !path) return
-  const findings = path ? await tryThrough(path.door, path.aim, config) : await tryOutside(config)
+  const findings = path
+    ? await tryThrough(path.door, path.aim, config, publishedFor(path.aim, config))
+    : await tryOutside(config)
   const problems = findings.filter(({ severity }) => severity === 'problem').length
   if (options.json) terminal.out(`${JSON.stringify({ ok: problems === 0, findings })}\n`)
   else terminal.out(spellFindings(findings))
   if (problems > 0) terminal.exit(1)
 }
+
+/** The metadata that clients of this host are told of. */
+const publishedFor = ({ host }: Aim, config: Config) =>
+  publications(config).find(({ origin }) => origin.authorities.includes(nameAuthority(host)))
 
 function readThrough(
   through: string,

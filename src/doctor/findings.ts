@@ -181,6 +181,11 @@ export const kinds = {
     fix: '`normalize_path: true`, `merge_slashes: true`, `path_with_escaped_slashes_action: REJECT_REQUEST`: we refuse what is left, other filters and routes may not',
     lint: ['EL-20', 'EL-21', 'EL-22'],
   },
+  'DT-15': {
+    severity: 'problem',
+    title: 'clients are told something else than what is enforced',
+    fix: 'put the routes that `envoy-fapi config metadata FILE` prints before all others of the virtual host, anew after a change',
+  },
 } as const satisfies Readonly<Record<string, Kind>>
 
 export type FindingId = keyof typeof kinds

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { globSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, globSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { type Config, readConfig } from '../config.ts'
@@ -44,6 +44,19 @@ const expandPattern = (pattern: string, directory: string): readonly string[] =>
   globSync(pattern, { cwd: directory })
     .sort()
     .map((name) => resolve(directory, name))
+
+/** What keeps files from being written there. */
+function judgeDirectory(path: string): string | undefined {
+  try {
+    if (!statSync(path).isDirectory()) return 'it is not a directory'
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
+    return undefined
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT'
+      ? 'there is no such directory'
+      : 'files cannot be written there'
+  }
+}
 
 /** Nobody reads more; finding the place of each costs time. */
 const MAX_PROBLEMS = 500
@@ -176,7 +189,14 @@ class Reading {
       }
       return absolute
     }
-    return locateFiles(config, locate)
+    // What is in a directory is no part of the configuration.
+    const locateDirectory = (path: readonly (string | number)[], name: string): string => {
+      const absolute = resolve(dirname(main.path), name)
+      const problem = judgeDirectory(absolute)
+      if (problem !== undefined) this.#report(main, { path, message: `${absolute}: ${problem}` })
+      return absolute
+    }
+    return locateFiles(config, locate, locateDirectory)
   }
 
   #report(main: ConfigFile, { path, message }: Problem): void {

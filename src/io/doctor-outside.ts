@@ -3,7 +3,6 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { dirname } from 'node:path'
-import { rootCertificates } from 'node:tls'
 import type { Config, ServerConfig } from '../config.ts'
 import { redisStore } from '../config-stores.ts'
 import { type Finding, finding, fine } from '../doctor/findings.ts'
@@ -14,8 +13,10 @@ import { readAssertionKey } from './assertion-key.ts'
 import { readAuthorities } from './authorities.ts'
 import { tryReplayStore } from './doctor-redis.ts'
 import { fetchJson } from './fetch.ts'
+import type { FetchJson } from './fetch-outcome.ts'
 import { describeListenError } from './http.ts'
 import { buildKeySource } from './keys.ts'
+import { type Outbound, readOutbound } from './outbound.ts'
 import { buildTls } from './server-tls.ts'
 
 /** How long each thing may take, milliseconds. */
@@ -23,39 +24,32 @@ const PATIENCE = 5000
 
 /** Tries the outside world that a configuration names, all of it at once. */
 export async function tryOutside(config: Config): Promise<readonly Finding[]> {
-  const trust = readTrust(config)
+  // A file of authorities that is broken is told of among the files.
+  const outbound = readOutbound(config)
+  const calls = outbound.ok ? outbound.value : {}
   const tried = await Promise.all([
     tryAddresses(config),
-    ...config.authorizationServers.map((server) => trySource(server, trust, config)),
+    ...config.authorizationServers.map((server) => trySource(server, calls, config)),
     tryReplayStore(config),
   ])
   return [...tryFiles(config, Date.now()), ...tried.flat(), ...judgeChoices(config)]
 }
 
-/** Authorities of outbound calls, as `serve` trusts them. A file that is broken is told of among the files. */
-function readTrust({ outbound }: Config): readonly string[] | undefined {
-  const extra = outbound.ca === undefined ? undefined : readAuthorities(outbound.ca)
-  return extra?.ok ? [...rootCertificates, extra.value] : undefined
-}
-
 /** Loads keys with the very code that serves, and looks over its shoulder. */
-async function trySource(
-  server: ServerConfig,
-  ca: readonly string[] | undefined,
-  config: Config,
-): Promise<readonly Finding[]> {
+async function trySource(server: ServerConfig, outbound: Outbound, config: Config): Promise<readonly Finding[]> {
   const begun = performance.now()
   const documents: JsonObject[] = []
   let problem: string | undefined
   let skew: number | undefined
-  const fetch: typeof fetchJson = async (url) => {
+  const fetch: FetchJson = async (url, namedBy) => {
     const left = PATIENCE - (performance.now() - begun)
     const observeDate = (date: string | undefined): void => {
       const told = Date.parse(date ?? '')
       // The header was cut to whole seconds: in the middle of them lies the best guess.
       if (!Number.isNaN(told)) skew = told + 500 - Date.now()
     }
-    const document = await fetchJson(url, { ca, timeout: Math.max(1, Math.min(3000, left)), observeDate })
+    const timeout = Math.max(1, Math.min(3000, left))
+    const document = await fetchJson(url, { ...outbound, namedBy, timeout, observeDate })
     if (document.ok) documents.push(document.value)
     return document
   }
@@ -68,7 +62,7 @@ async function trySource(
     schedule: () => () => undefined,
   })
   const loaded = await source.load()
-  source.close()
+  await source.close()
   const took = performance.now() - begun
   const keys = loaded ? keysOf(server, documents) : undefined
   const metadata = documents.find((document) => own(document, 'issuer') !== undefined)

@@ -4,7 +4,9 @@ import type { Config } from '../config.ts'
 import { type Finding, finding } from '../doctor/findings.ts'
 import { type Handshake, judgeHandshakes } from '../doctor/handshake.ts'
 import { needsOf } from '../doctor/outside.ts'
+import { judgePublished, type Published } from '../doctor/published.ts'
 import { type Aim, buildProbes, firstProbe, type Observation } from '../doctor/requests.ts'
+import { fetchPublished } from './doctor-published.ts'
 import { checkIdentity } from './fetch.ts'
 
 /** Where to connect, and what to trust there. */
@@ -22,8 +24,16 @@ const MAX_ANSWER = 65_536
 /** When no more requests are begun, milliseconds. */
 const PATIENCE_IN_ALL = 45_000
 
-/** Sends the canned set through the deployed Envoy, one request after the other. */
-export async function tryThrough(door: Door, aim: Aim, config: Config): Promise<readonly Finding[]> {
+/**
+ * Sends the canned set through the deployed Envoy, one request after the other, and looks for the metadata of the
+ * resource where they are published.
+ */
+export async function tryThrough(
+  door: Door,
+  aim: Aim,
+  config: Config,
+  published?: Published,
+): Promise<readonly Finding[]> {
   const first = firstProbe(aim)
   const met = first.judge(await sendRaw(door, first.bytes))
   // Nobody there: everything else would say the same.
@@ -45,6 +55,7 @@ export async function tryThrough(door: Door, aim: Aim, config: Config): Promise<
   }
   return [
     ...findings,
+    ...(published ? [judgePublished(published, await fetchPublished(optionsFor(door), published.url))] : []),
     ...judgeHandshakes(handshakes, needsOf(config)),
     finding('DT-13', "a client's x-authz-* headers", 'only the upstream sees whether they arrive'),
   ]

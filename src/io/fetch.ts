@@ -1,22 +1,23 @@
 import { X509Certificate } from 'node:crypto'
+import type { LookupAddress } from 'node:dns'
 import type { IncomingMessage } from 'node:http'
 import { Agent, type RequestOptions, request } from 'node:https'
-import { isIP } from 'node:net'
-import { type Reading, read, unreadable } from '../verify/reading.ts'
+import { isIP, type LookupFunction } from 'node:net'
 import { type JsonObject, readJsonObject } from '../verify/strict-json.ts'
 import { ciphers } from './ciphers.ts'
+import { type Fetched, type FetchFailure, failed } from './fetch-outcome.ts'
+import { findAddresses, type Outbound } from './outbound.ts'
+import { openTunnel } from './tunnel.ts'
 
-/** Limits and trust of one outbound call. Milliseconds and bytes. */
-export interface FetchOptions {
-  /** PEM of certificate authorities trusted besides the system's. */
-  readonly ca?: readonly string[] | undefined
+/** Limits of one outbound call, and where it may go. Milliseconds and bytes. */
+export interface FetchOptions extends Outbound {
+  /** The configured URL whose document named the one to call; absent: the configuration did. */
+  readonly namedBy?: string | undefined
   readonly timeout?: number
   readonly maxBytes?: number
   /** Told the Date header of the answer, whatever else is in it. */
   readonly observeDate?: (date: string | undefined) => void
 }
-
-export type FetchJson = (url: string) => Promise<Reading<JsonObject>>
 
 /** A form to be posted, and who posts it. */
 export interface FormCall extends FetchOptions {
@@ -27,11 +28,6 @@ export interface FormCall extends FetchOptions {
   readonly identity?: { readonly certificate: string; readonly key: string } | undefined
 }
 
-/** The body of a 200, or what is wrong; `status` when there was an answer, but not the one that was asked for. */
-export type Fetched =
-  | { readonly ok: true; readonly value: Buffer }
-  | { readonly ok: false; readonly problem: string; readonly status?: number }
-
 const DEFAULT_TIMEOUT = 3000
 const DEFAULT_MAX_BYTES = 524_288
 /** Longer than any address of a key set, in characters: some come out of a fetched document. */
@@ -39,15 +35,28 @@ const MAX_URL = 2048
 
 /**
  * GETs one JSON object over https (FAPI 2.0 Security Profile section 5.2.1). The server's certificate and name are
- * verified (RFC 9525), TLS is 1.2 or newer, nothing is redirected, decompressed or read beyond the limits. Never throws.
+ * verified (RFC 9525), TLS is 1.2 or newer, nothing is redirected, decompressed or read beyond the limits, and no address
+ * is called where nobody may be. Never throws.
  */
-export async function fetchJson(url: string, options: FetchOptions = {}): Promise<Reading<JsonObject>> {
+export async function fetchJson(url: string, options: FetchOptions = {}): Promise<Fetched<JsonObject>> {
   const target = parse(url)
   if (!target.ok) return target
   const call = { ...settings(options), method: 'GET', headers: { accept: 'application/json', ...headers } }
   const fetched = await exchange(target.value, call, options, json)
   const document = fetched.ok ? readDocument(fetched.value) : fetched
-  return document.ok ? document : unreadable(`${whereabouts(target.value)}: ${document.problem}`)
+  return document.ok ? document : { ...document, problem: `${whereabouts(target.value)}: ${document.problem}` }
+}
+
+/** GETs a document of one media type, written without `application/`, under the same conditions. */
+export async function fetchDocument(
+  url: string,
+  { accept, ...options }: FetchOptions & Pick<FormCall, 'accept'>,
+): Promise<Fetched> {
+  const target = parse(url)
+  if (!target.ok) return target
+  const call = { ...settings(options), method: 'GET', headers: { accept: `application/${accept}`, ...headers } }
+  const fetched = await exchange(target.value, call, options, only(accept))
+  return fetched.ok ? fetched : { ...fetched, problem: `${whereabouts(target.value)}: ${fetched.problem}` }
 }
 
 /** POSTs a form under the same conditions. What is wrong is told without a word of the form or of the answer. */
@@ -66,8 +75,7 @@ export async function postForm(url: string, { accept, form, identity, ...options
     },
     ...(identity && { cert: identity.certificate, key: identity.key }),
   }
-  const wanted = { name: accept, is: (type: string) => type === `application/${accept}` }
-  const fetched = await exchange(target.value, call, options, wanted, body)
+  const fetched = await exchange(target.value, call, options, only(accept), body)
   return fetched.ok ? fetched : { ...fetched, problem: `${whereabouts(target.value)}: ${fetched.problem}` }
 }
 
@@ -79,55 +87,114 @@ interface Wanted {
   readonly is: (mediaType: string) => boolean
 }
 
+const only = (accept: string): Wanted => ({ name: accept, is: (type: string) => type === `application/${accept}` })
+
 const json: Wanted = { name: 'JSON', is: (type) => /^application\/(?:[a-z0-9.-]+\+)?json$/.test(type) }
 
-/** One request and its whole answer, within the limits. */
-function exchange(
+/** One request and its whole answer, within the limits: finding the address and a body that trickles included. */
+async function exchange(
   target: URL,
-  settings: RequestOptions,
-  { maxBytes = DEFAULT_MAX_BYTES, timeout = DEFAULT_TIMEOUT, observeDate }: FetchOptions,
+  call: RequestOptions,
+  options: FetchOptions,
   wanted: Wanted,
   body?: string,
 ): Promise<Fetched> {
+  const { timeout = DEFAULT_TIMEOUT } = options
+  const control = new AbortController()
+  const { promise: late, resolve } = Promise.withResolvers<Fetched>()
+  const timer = setTimeout(() => resolve(failed('timeout', 'no whole answer in time')), timeout)
+  try {
+    return await Promise.race([attempt(target, { ...call, signal: control.signal }, options, wanted, body), late])
+  } catch (error) {
+    return failed('other', (error as NodeJS.ErrnoException).code ?? 'the call could not be made')
+  } finally {
+    clearTimeout(timer)
+    // Whatever is still open belongs to nobody any more.
+    control.abort()
+  }
+}
+
+async function attempt(
+  target: URL,
+  call: RequestOptions & { readonly signal: AbortSignal },
+  { namedBy, ...options }: FetchOptions,
+  wanted: Wanted,
+  body: string | undefined,
+): Promise<Fetched> {
+  const addresses = await findAddresses(target, namedBy, options)
+  if (!addresses.ok) return addresses
+  const { proxy } = options
+  if (!proxy) return send(target, { ...call, lookup: pinned(addresses.value) }, options, wanted, body)
+  // The proxy is not shown what is meant for the server.
+  const tunnel = await openTunnel(target, proxy, settings(options), call.signal)
+  if (!tunnel.ok || call.signal.aborted) return tunnel.ok ? failed('timeout', 'no whole answer in time') : tunnel
+  return send(target, { ...call, ...{ socket: tunnel.value } }, options, wanted, body)
+}
+
+/** The addresses that were looked at are the ones that are connected to, whatever the name stands for a moment later. */
+const pinned =
+  (addresses: readonly LookupAddress[]): LookupFunction =>
+  (_name, { all }, callback) => {
+    const [first] = addresses
+    if (all) callback(null, [...addresses])
+    else callback(null, first?.address ?? '', first?.family)
+  }
+
+function send(
+  target: URL,
+  call: RequestOptions,
+  { maxBytes = DEFAULT_MAX_BYTES, observeDate, proxy }: FetchOptions,
+  wanted: Wanted,
+  body: string | undefined,
+): Promise<Fetched> {
   const { promise, resolve } = Promise.withResolvers<Fetched>()
-  const call = request(target, settings, (response) => {
+  let phase: 'connect' | 'tls' | 'answer' = proxy ? 'tls' : 'connect'
+  const fail = (error: Error): void => resolve(explain(error, phase))
+  const outgoing = request(target, call, (response) => {
     observeDate?.(response.headers.date)
     const failure = judgeHead(response, wanted)
-    if (failure) {
-      resolve(failure)
-      call.destroy()
-      return
-    }
+    if (failure) return resolve(failure)
     const chunks: Buffer[] = []
     let size = 0
     response.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size > maxBytes) {
-        resolve({ ...unreadable(`the answer is larger than ${maxBytes} bytes`), status: 200 })
-        call.destroy()
+        outgoing.destroy()
+        resolve({ ...failed('size', `the answer is larger than ${maxBytes} bytes`), status: 200 })
       } else chunks.push(chunk)
     })
     response.on('end', () => resolve({ ok: true, value: Buffer.concat(chunks) }))
-    response.on('error', (error) => resolve(unreadable(describe(error))))
-    response.on('aborted', () => resolve(unreadable('the answer broke off')))
+    response.on('error', fail)
+    response.on('aborted', () => resolve(failed('connect', 'the answer broke off')))
   })
-  // The whole exchange, also a body that trickles.
-  const timer = setTimeout(() => {
-    resolve(unreadable('no whole answer in time'))
-    call.destroy()
-  }, timeout)
-  call.on('error', (error) => resolve(unreadable(describe(error))))
-  call.end(body)
-  return promise.finally(() => clearTimeout(timer))
+  outgoing.on('socket', (socket) => {
+    socket.on('connect', () => {
+      phase = 'tls'
+    })
+    socket.on('secureConnect', () => {
+      phase = 'answer'
+    })
+  })
+  outgoing.on('error', fail)
+  outgoing.end(body)
+  return promise
 }
 
-function parse(url: string): Reading<URL> {
-  if (url.length > MAX_URL) return unreadable('the URL is too long')
-  if (!URL.canParse(url)) return unreadable('the URL cannot be read')
+/** Node's error codes say enough and hold nothing of the request. */
+function explain(error: Error, phase: 'connect' | 'tls' | 'answer'): FetchFailure {
+  const code = (error as NodeJS.ErrnoException).code ?? error.message
+  if (code === 'HPE_HEADER_OVERFLOW') return failed('size', code)
+  if (code.startsWith('HPE_')) return failed('garbage', code)
+  return failed(phase === 'tls' ? 'tls' : 'connect', code)
+}
+
+function parse(url: string): Fetched<URL> {
+  if (url.length > MAX_URL) return failed('url', 'the URL is too long')
+  if (!URL.canParse(url)) return failed('url', 'the URL cannot be read')
   const target = new URL(url)
-  if (target.protocol !== 'https:') return unreadable(`${target.origin}: only https is fetched`)
-  if (target.username !== '' || target.password !== '') return unreadable(`${target.host}: the URL holds a user`)
-  return read(target)
+  if (target.protocol !== 'https:') return failed('url', `${target.origin}: only https is fetched`)
+  if (target.username !== '' || target.password !== '') return failed('url', `${target.host}: the URL holds a user`)
+  return { ok: true, value: target }
 }
 
 const headers = { 'accept-encoding': 'identity', 'user-agent': 'envoy-fapi' }
@@ -158,20 +225,19 @@ export function checkIdentity(host: string, certificate: Uint8Array): Error | un
 function judgeHead(
   { statusCode: status = 0, headers: { 'content-type': type, 'content-encoding': encoding } }: IncomingMessage,
   wanted: Wanted,
-): Extract<Fetched, { ok: false }> | undefined {
-  const failure = (problem: string) => ({ ...unreadable(problem), status })
-  if (status >= 300 && status < 400) return failure(`it redirects (${status}), and redirects are not followed`)
-  if (status !== 200) return failure(`it answered ${status}`)
+): FetchFailure | undefined {
+  if (status >= 300 && status < 400)
+    return { ...failed('redirect', `it redirects (${status}), and redirects are not followed`), status }
+  if (status !== 200) return { ...failed('status', `it answered ${status}`), status }
   if (encoding !== undefined && encoding !== 'identity')
-    return failure('the answer is compressed although that was not asked for')
+    return { ...failed('type', 'the answer is compressed although that was not asked for'), status }
   const media = type?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  return wanted.is(media) ? undefined : failure(`the answer is not ${wanted.name} (${media.slice(0, 64) || 'no type'})`)
+  if (wanted.is(media)) return undefined
+  return { ...failed('type', `the answer is not ${wanted.name} (${media.slice(0, 64) || 'no type'})`), status }
 }
 
 /** A discovery document may be larger than a token's limits allow, so only its syntax is bounded by size. */
-function readDocument(bytes: Buffer): Reading<JsonObject> {
-  return readJsonObject(bytes, { members: 20_000, depth: 16 })
+function readDocument(bytes: Buffer): Fetched<JsonObject> {
+  const document = readJsonObject(bytes, { members: 20_000, depth: 16 })
+  return document.ok ? document : failed('garbage', document.problem)
 }
-
-/** Node's error codes say enough and hold nothing of the request. */
-const describe = (error: Error): string => (error as NodeJS.ErrnoException).code ?? error.message

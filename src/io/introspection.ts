@@ -14,8 +14,11 @@ import { isObject, own, readJsonObject } from '../verify/strict-json.ts'
 import { buildBreaker } from './breaker.ts'
 import { boundedCache } from './caches.ts'
 import type { ClientAuthentication } from './client-authentication.ts'
-import type { Fetched, FetchJson, FormCall } from './fetch.ts'
+import type { FormCall } from './fetch.ts'
+import type { Fetched, FetchJson } from './fetch-outcome.ts'
+import { truncateAddress } from './log.ts'
 import { fetchMetadata } from './metadata.ts'
+import { buildShares } from './shares.ts'
 
 /** An introspector and how it fares. */
 export interface LiveIntrospector extends Introspector {
@@ -48,8 +51,11 @@ export type IntrospectionEvent =
 
 export type IntrospectionOptions = NonNullable<ServerConfig['revocation']['introspection']>
 
-/** Tokens asked about at the same time; whoever sends made-up ones must not make a server fall over. */
-const MAX_CALLS = 64
+/**
+ * Tokens asked about at the same time: whoever sends made-up ones must not make a server fall over, and from one network
+ * alone nobody gets more than half of the places.
+ */
+const CALLS = { places: 64, free: 32, each: 8 }
 /** Answers remembered. Those about bad tokens are apart, so that they cannot push out the others. */
 const MAX_REMEMBERED = 10_000
 /** Bytes of an answer. */
@@ -74,6 +80,7 @@ export function buildIntrospector(
   const active = boundedCache<Extract<Statement, { kind: 'active' }>>(MAX_REMEMBERED, 30, { monotonic })
   const inactive = boundedCache<Statement>(MAX_REMEMBERED, 5, { monotonic })
   const underWay = new Map<string, Promise<Statement>>()
+  const calls = buildShares(CALLS)
   const ask = buildQuestion(server, options, surroundings)
 
   const remember = (key: string, answer: Introspection): Statement => {
@@ -109,7 +116,7 @@ export function buildIntrospector(
   }
   return {
     required: options.required,
-    ask(token) {
+    ask(token, address) {
       // The keys are part of it: an answer by keys that were taken back is asked for again.
       const key = `${hash('sha256', token, 'base64url')}.${keys.generation}`
       const remembered = active.get(key) ?? inactive.get(key)
@@ -119,9 +126,16 @@ export function buildIntrospector(
       }
       const asked = underWay.get(key)
       if (asked !== undefined) return asked
-      if (underWay.size >= MAX_CALLS) return refuse(`too many tokens are asked about at ${name}`)
-      if (!breaker.admits()) return refuse(`${name} failed and is not asked for a moment`)
-      const asking = inquire(key, token).finally(() => underWay.delete(key))
+      const leave = calls.take(truncateAddress(address) ?? '')
+      if (!leave) return refuse(`too many tokens are asked about at ${name}`)
+      if (!breaker.admits()) {
+        leave()
+        return refuse(`${name} failed and is not asked for a moment`)
+      }
+      const asking = inquire(key, token).finally(() => {
+        leave()
+        underWay.delete(key)
+      })
       underWay.set(key, asking)
       return asking
     },
@@ -150,6 +164,7 @@ function buildQuestion(server: ServerConfig, options: IntrospectionOptions, surr
     await client.sign(form, wall())
     const fetched = await post(endpoint.value, {
       form,
+      namedBy: options.endpoint === undefined ? server.issuer : undefined,
       accept: signed ? 'token-introspection+jwt' : 'json',
       identity: client.identity,
       timeout: timeout * 1000,

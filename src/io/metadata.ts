@@ -1,20 +1,19 @@
-import { type Reading, read, unreadable } from '../verify/reading.ts'
 import { type JsonObject, own } from '../verify/strict-json.ts'
-import type { FetchJson } from './fetch.ts'
+import { type Fetched, type FetchFailure, type FetchJson, failed } from './fetch-outcome.ts'
 
 /** RFC 8414 section 3: the metadata of an authorization server, when its `issuer` is exactly the one asked for. */
-export async function fetchMetadata(issuer: string, fetch: FetchJson): Promise<Reading<Metadata>> {
-  let problem = ''
+export async function fetchMetadata(issuer: string, fetch: FetchJson): Promise<Fetched<Metadata>> {
+  let first: FetchFailure | undefined
   for (const url of metadataUrls(issuer)) {
     const metadata = await fetch(url)
     if (!metadata.ok) {
-      problem ||= metadata.problem
+      first ??= metadata
       continue
     }
-    if (own(metadata.value, 'issuer') !== issuer) return unreadable(`${url}: issuer is not exactly ${issuer}`)
-    return read({ url, members: metadata.value })
+    if (own(metadata.value, 'issuer') !== issuer) return failed('issuer', `${url}: issuer is not exactly ${issuer}`)
+    return { ok: true, value: { url, members: metadata.value } }
   }
-  return unreadable(problem)
+  return first ?? failed('other', `${issuer}: there is no place for metadata`)
 }
 
 /** Metadata and where they were found. */

@@ -1,6 +1,7 @@
 import type { DecisionRecord } from '../check.ts'
 import type { Config } from '../config.ts'
 import type { Metrics } from '../metrics.ts'
+import type { AdminEvent } from './admin.ts'
 import type { IntrospectionEvent } from './introspection.ts'
 import type { KeyEvent } from './keys.ts'
 import type { Log } from './log.ts'
@@ -36,21 +37,40 @@ export function observeDecision(metrics: Metrics, log: Log): (record: DecisionRe
 export function observeKeys(metrics: Metrics, log: Log): (event: KeyEvent) => void {
   const failing = new Set<string>()
   return (event) => {
-    const { server } = event
-    metrics.jwksFetches.labels(server, event.kind).inc()
-    metrics.dependencyUp.labels(`keys of ${server}`).set(event.kind === 'loaded' ? 1 : 0)
-    if (event.kind === 'failed') {
-      if (!failing.has(server)) log.event('error', 'keys cannot be read', { server, problem: event.problem })
-      failing.add(server)
-      return
+    const { server, kind } = event
+    switch (kind) {
+      case 'failed': {
+        const { cause, problem } = event
+        metrics.jwksFetches.labels(server, kind).inc()
+        metrics.jwksFailures.labels(server, cause).inc()
+        metrics.dependencyUp.labels(`keys of ${server}`).set(0)
+        if (!failing.has(server)) log.event('error', 'keys cannot be read', { server, cause, problem })
+        failing.add(server)
+        return
+      }
+      case 'loaded':
+        metrics.jwksFetches.labels(server, kind).inc()
+        metrics.dependencyUp.labels(`keys of ${server}`).set(1)
+        if (failing.delete(server)) log.event('info', 'keys can be read again', { server })
+        metrics.jwksKeys.labels(server).set(event.keys)
+        metrics.jwksSkipped.labels(server).set(event.skipped.length)
+        metrics.jwksLeaks.labels(server).set(event.leaked ? 1 : 0)
+        metrics.jwksSuccess.labels(server).setToCurrentTime()
+        if (event.leaked) log.event('error', 'the authorization server publishes private keys', { server })
+        for (const skipped of event.skipped) log.event('warn', 'a key of the set cannot be used', { server, skipped })
+        return
+      case 'flushed':
+        metrics.jwksKeys.labels(server).set(0)
+        log.event('warn', 'keys flushed', { server })
+        return
+      case 'recalled':
+        metrics.jwksKeys.labels(server).set(event.keys)
+        log.event('warn', 'stored keys are used', { server, keys: event.keys, age: Math.round(event.age) })
+        return
+      case 'unstored':
+        metrics.jwksStoreErrors.labels(server).inc()
+        log.event('error', 'stored keys are of no use', { server, problem: event.problem })
     }
-    if (failing.delete(server)) log.event('info', 'keys can be read again', { server })
-    metrics.jwksKeys.labels(server).set(event.keys)
-    metrics.jwksSkipped.labels(server).set(event.skipped.length)
-    metrics.jwksLeaks.labels(server).set(event.leaked ? 1 : 0)
-    metrics.jwksSuccess.labels(server).setToCurrentTime()
-    if (event.leaked) log.event('error', 'the authorization server publishes private keys', { server })
-    for (const skipped of event.skipped) log.event('warn', 'a key of the set cannot be used', { server, skipped })
   }
 }
 
@@ -96,6 +116,18 @@ export function observeIntrospection(metrics: Metrics, log: Log): (event: Intros
       if (!failing.has(server)) log.event('error', 'introspection fails', { server, problem: event.problem })
       failing.add(server)
     } else if (failing.delete(server)) log.event('info', 'introspection works again', { server })
+  }
+}
+
+/** Counts and logs what operators did, and by which of their tokens; strangers are counted alone. */
+export function observeAdmin(metrics: Metrics, log: Log): (event: AdminEvent) => void {
+  return ({ action, result, status, token, error }) => {
+    metrics.adminRequests.labels(action, result).inc()
+    if (token === undefined) return
+    log.event(result === 'failed' ? 'error' : 'info', 'operator action', {
+      ...{ action, result, status, token },
+      ...(error !== undefined && { error: error instanceof Error ? error.stack : String(error) }),
+    })
   }
 }
 

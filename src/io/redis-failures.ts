@@ -18,6 +18,9 @@ export const causes = {
 
 export type Cause = keyof typeof causes
 
+/** Causes that follow each other while Redis cannot be reached; their alternation is no news. */
+export const unreachable: ReadonlySet<Cause> = new Set(['connection', 'timeout', 'loading', 'protocol'])
+
 /** A failure with its cause; `code` is a word of Node's or of Redis', never a text that could hold a secret. */
 export interface Failure {
   readonly cause: Cause

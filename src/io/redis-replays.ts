@@ -1,6 +1,6 @@
 import type { Claim } from '../ports.ts'
 import { type Breaker, buildBreaker } from './breaker.ts'
-import { type Failure, readFailure } from './redis-failures.ts'
+import { type Failure, readFailure, unreachable } from './redis-failures.ts'
 import type { OpenLink, RedisLink } from './redis-link.ts'
 import { type Loss, type Reply, readReply } from './redis-reply.ts'
 import type { LiveReplays } from './replays.ts'
@@ -49,9 +49,6 @@ const lasting: ReadonlySet<Failure['cause']> = new Set([
   'authentication',
   'tls',
 ])
-/** Causes that follow each other while Redis cannot be reached; their alternation is no news. */
-const unreachable: ReadonlySet<Failure['cause']> = new Set(['connection', 'timeout', 'loading', 'protocol'])
-
 interface Shard {
   /** Beginning of its keys; the braces keep them in one hash slot. */
   readonly stem: string

@@ -1,4 +1,5 @@
 import {
+  answered,
   authzFilters,
   demandsDecision,
   type EnvoyPart,
@@ -47,8 +48,9 @@ const exact = (owner: Spot): boolean =>
 
 const disabled = (parts: readonly EnvoyPart[], exactly: boolean): readonly Spot[] =>
   perRoute(parts)
-    .filter(({ owner, setting }) => at(setting, 'disabled').value === true && exact(owner) === exactly)
+    .filter(({ owner }) => exact(owner) === exactly && !answered(owner))
     .map(({ setting }) => at(setting, 'disabled'))
+    .filter(({ value }) => value === true)
 
 /** Names we set or remove by default. */
 const OURS = ['x-authz-subject', 'x-fapi-interaction-id', 'authorization', 'dpop', 'client-cert']

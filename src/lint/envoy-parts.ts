@@ -86,6 +86,10 @@ export const otherwise = (spots: readonly Message[], name: string, wanted: reado
     .filter(({ whole, found }) => (present(found) ? !wanted.includes(textOf(found)) : whole))
     .map(({ found }) => found)
 
+/** Whether Envoy itself answers for exactly this path of a route, so that no upstream is reached. */
+export const answered = (route: Spot): boolean =>
+  present(at(route, 'match', 'path')) && present(at(route, 'direct_response'))
+
 /** Whether an RBAC filter lets nothing pass that our service did not let in. */
 export function demandsDecision(filter: Spot): boolean {
   if (typeOf(filter) !== 'RBAC') return false

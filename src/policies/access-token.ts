@@ -1,6 +1,5 @@
-import { hash } from 'node:crypto'
 import { z } from 'zod'
-import { type Denial, deny, ok, type Result } from '../denial.ts'
+import { deny } from '../denial.ts'
 import { duration } from '../durations.ts'
 import {
   type AuthorizationServer,
@@ -10,19 +9,16 @@ import {
   type RoutedRequest,
   type Setting,
 } from '../policy.ts'
-import type { KeySearch } from '../ports.ts'
-import {
-  acceptAccessToken,
-  type FormRules,
-  isSignedBy,
-  readAccessToken,
-  type UnverifiedToken,
-  type VerifiedToken,
-} from '../verify/access-token.ts'
+import { type FormRules, readAccessToken, type UnverifiedToken } from '../verify/access-token.ts'
 import { type Credentials, readCredentials } from '../verify/credentials.ts'
-import { spellAlgorithms } from '../verify/jws.ts'
+import { hasJwtForm, spellAlgorithms } from '../verify/jws.ts'
 import type { ClaimRules } from '../verify/token-claims.ts'
+import { isSealed, openEncryptedToken } from './encrypted-token.ts'
 import { type Informant, introspect, isAskedAbout } from './introspected-token.ts'
+import { judgeRevocation } from './revoked-token.ts'
+import { type Issuer, rememberedFor, verifySignedToken, type Yield } from './signed-token.ts'
+import { soon } from './soon.ts'
+import { judgeStatus } from './token-status.ts'
 
 /** Types that tokens of another kind have, of the same issuer and key (RFC 8725 section 3.11). */
 const otherKinds =
@@ -63,30 +59,52 @@ export const accessToken = policyKind({
     const issuers = trustedIssuers(settings, ports, setting)
     const form = formRules(settings, setting)
     const informant = findInformant([...issuers.values()], settings)
-    return (request) => {
-      const { attributes, trace } = request
-      const credentials = readCredentials(attributes.headers, attributes.query, attributes.body, form.maxBytes)
-      if (!credentials.ok) return credentials
-      if (informant && isAskedAbout(credentials.value.token, settings.forceIntrospection))
-        return introspect(request, credentials.value, informant)
-      const token = readAccessToken(credentials.value.token, form, trace)
-      if (!token.ok) return token
-      const issuer = issuers.get(token.value.issuer)
-      if (!trace.holds('token iss', 'RFC 9068 section 4', issuer !== undefined, token.value.issuer) || !issuer)
+    const recipients = [...issuers.values()].flatMap(({ server: { recipient } }) => recipient ?? [])
+    const verify = (request: RoutedRequest, credentials: Credentials, token: UnverifiedToken, opened: boolean) => {
+      const issuer = issuers.get(token.issuer)
+      if (!request.trace.holds('token iss', 'RFC 9068 section 4', issuer !== undefined, token.issuer) || !issuer)
         return deny('token_issuer_unknown', 'iss is not a configured issuer')
-      return verify(request, credentials.value, token.value, issuer, ports)
+      const covered = opened || issuer.server.recipient?.required !== true
+      if (!request.trace.holds('token encryption', 'RFC 9068 section 4', covered))
+        return deny('token_type_refused', 'it is not encrypted, as tokens of this server have to be')
+      return verifySignedToken(request, credentials, token, issuer, ports)
+    }
+    const judge = (request: RoutedRequest, credentials: Credentials): Yield | Promise<Yield> => {
+      const { token: raw } = credentials
+      if (!isSealed(raw, recipients)) {
+        const token = readAccessToken(raw, form, request.trace)
+        return token.ok ? verify(request, credentials, token.value, false) : token
+      }
+      return soon(openEncryptedToken(raw, recipients, form, ports, request), (content) => {
+        if (!content.ok) return content
+        return soon(verify(request, credentials, content.value.token, true), (verdict) => {
+          if (verdict.ok) content.value.remember(rememberedFor(verdict.value.token, request))
+          return verdict
+        })
+      })
+    }
+    return (request) => {
+      const { headers, query, body } = request.attributes
+      const credentials = readCredentials(headers, query, body, form.maxBytes)
+      if (!credentials.ok) return credentials
+      const { token } = credentials.value
+      const sealed = !settings.forceIntrospection && isSealed(token, recipients)
+      const asked = informant !== undefined && !sealed && isAskedAbout(token, settings.forceIntrospection)
+      const bare = asked && recipients.some(({ required }) => required) && hasJwtForm(token)
+      if (bare && !request.trace.holds('token encryption', 'RFC 9068 section 4', false))
+        return deny('token_type_refused', 'it is not encrypted, as tokens of this server have to be')
+      const judged = asked ? introspect(request, credentials.value, informant) : judge(request, credentials.value)
+      return soon(judged, (verdict) => {
+        if (!verdict.ok) return verdict
+        const { token: verified } = verdict.value
+        const server = ports.servers.get(verified.server)
+        if (!server) throw new Error(`there is no authorization server named ${verified.server}`)
+        const revoked = judgeRevocation(verified, server, request)
+        return revoked ?? soon(judgeStatus(verified, server, request, asked), (denial) => denial ?? verdict)
+      })
     }
   },
 })
-
-/** One trusted issuer with what its tokens have to satisfy on this route. */
-interface Issuer {
-  readonly server: AuthorizationServer
-  readonly algorithms: readonly string[]
-  readonly claims: ClaimRules
-  /** The same for tokens that are judged without asking. */
-  readonly unasked: ClaimRules
-}
 
 function trustedIssuers(
   { from, audiences, leeway, maxLifetime }: AccessTokenOptions,
@@ -137,68 +155,3 @@ function formRules({ typ, maxBytes }: AccessTokenOptions, { exceptions }: Settin
   const types = typ.map((type) => type.toLowerCase().replace(/^application\//, ''))
   return { types: untyped ? [...types, 'jwt'] : types, untyped, maxBytes }
 }
-
-type Yield = Result<{ readonly token: VerifiedToken }>
-
-/** Algorithm → key → signature → claims. Waits only when the key source has to fetch. */
-function verify(
-  request: RoutedRequest,
-  credentials: Credentials,
-  token: UnverifiedToken,
-  issuer: Issuer,
-  { signedTokens }: Ports,
-): Yield | Promise<Yield> {
-  const { algorithm } = token.jws
-  if (
-    !request.trace.holds(
-      'token alg',
-      'RFC 8725 section 3.1',
-      issuer.algorithms.includes(algorithm),
-      algorithm,
-      issuer.algorithms,
-    )
-  )
-    return deny('token_algorithm_refused', 'alg is not accepted from this issuer')
-
-  const accept = (): Yield => {
-    const accepted = acceptAccessToken(
-      token,
-      { raw: credentials.token, scheme: credentials.scheme },
-      issuer.unasked,
-      request.now,
-      request.trace,
-    )
-    return accepted.ok ? ok({ token: accepted.value }) : accepted
-  }
-  const remembered = cacheKey(credentials.token, issuer.server)
-  if (signedTokens.get(remembered) === true) return accept()
-
-  const judge = (search: KeySearch): Yield => {
-    const denial = judgeSignature(token, search, request)
-    if (denial) return denial
-    const verdict = accept()
-    // Kept only for tokens that are good in every respect, so garbage cannot push good ones out.
-    if (verdict.ok)
-      signedTokens.set(
-        cacheKey(credentials.token, issuer.server),
-        true,
-        Math.min(60, verdict.value.token.expiresAt - request.now),
-      )
-    return verdict
-  }
-  const search = issuer.server.keys.find(token.kid, algorithm)
-  return search instanceof Promise ? search.then(judge) : judge(search)
-}
-
-function judgeSignature(token: UnverifiedToken, search: KeySearch, { trace }: RoutedRequest): Denial | undefined {
-  if (search.kind === 'unavailable') return deny('keys_unavailable', search.detail)
-  if (!trace.holds('token key', 'RFC 9068 section 4', search.kind === 'found') || search.kind !== 'found')
-    return deny('token_key_unknown', search.kind === 'unknown' ? search.detail : '')
-  if (!trace.holds('token signature', 'RFC 9068 section 4', isSignedBy(token, search.keys)))
-    return deny('token_signature_invalid', 'no key of the issuer verifies the signature')
-  return undefined
-}
-
-/** JWT-31: the exact token, its issuer's configured name and the generation of its keys. */
-const cacheKey = (token: string, { name, keys }: AuthorizationServer): string =>
-  `${hash('sha256', token, 'base64url')}.${keys.generation}.${name}`

@@ -25,7 +25,7 @@ export function introspect(
   credentials: Credentials,
   { introspector, claims }: Informant,
 ): Yield | Promise<Yield> {
-  const { now, trace } = request
+  const { now, trace, attributes } = request
   const judge = (statement: Statement): Yield => {
     // A server that did not answer says nothing about the token: that is no reason for a client to throw it away.
     if (statement.kind === 'unavailable') return deny('introspection_unavailable', statement.detail)
@@ -36,6 +36,6 @@ export function introspect(
     const accepted = acceptIntrospectedToken(statement.claims, sent, claims, now, trace)
     return accepted.ok ? ok({ token: accepted.value }) : accepted
   }
-  const statement = introspector.ask(credentials.token)
+  const statement = introspector.ask(credentials.token, attributes.clientAddress)
   return statement instanceof Promise ? statement.then(judge) : judge(statement)
 }

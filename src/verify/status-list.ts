@@ -18,6 +18,14 @@ export interface StatusList {
   readonly status: (index: number) => number | undefined
   /** Seconds for which the list may be kept from now on. */
   readonly lifetime: number
+  /** What it takes to keep it. */
+  readonly bytes: number
+}
+
+/** A Status List Token whose form is right. Nothing is verified. */
+export interface UnverifiedList {
+  readonly jws: Jws
+  readonly kid: string | undefined
 }
 
 /** Whose lists are believed. Bytes. */
@@ -26,7 +34,6 @@ export interface StatusListRules {
   /** The issuer of the tokens; when the list names an issuer it has to be this one. */
   readonly issuer: string
   readonly algorithms: readonly string[]
-  readonly keys: readonly VerificationKey[]
   readonly maxBytes: number
   /** What the list may become when it is unpacked (section 11.1). */
   readonly maxUnpacked: number
@@ -39,10 +46,19 @@ const KEPT = { least: 60, most: 86_400, otherwise: 300 }
 const FUTURE_TOLERANCE = 10
 const BITS: readonly unknown[] = [1, 2, 4, 8]
 
-/** The `status` claim of a token; undefined when it has none, unreadable when it is not exactly one reference. */
-export function readStatusReference(claims: JsonObject): Reading<StatusReference> | undefined {
+/** Whether a list may be fetched from there: over https, from a listed host, and nothing else in the URI (TSL-03). */
+export function isPlace(uri: string, hosts: readonly string[]): boolean {
+  if (!URL.canParse(uri)) return false
+  const { protocol, host, username, password, hash } = new URL(uri)
+  return protocol === 'https:' && username + password + hash === '' && hosts.includes(host)
+}
+
+/** Whether a token says anything of a status, be it readable or not. */
+export const hasStatus = (claims: JsonObject): boolean => Object.hasOwn(claims, 'status')
+
+/** The `status` claim of a token; unreadable when it is not exactly one reference. */
+export function readStatusReference(claims: JsonObject): Reading<StatusReference> {
   const status = own(claims, 'status')
-  if (status === undefined) return undefined
   const reference = isObject(status) ? own(status, 'status_list') : undefined
   if (!isObject(reference)) return unreadable('status does not name a status_list')
   const [index, uri] = [own(reference, 'idx'), own(reference, 'uri')]
@@ -51,37 +67,46 @@ export function readStatusReference(claims: JsonObject): Reading<StatusReference
   return read({ index: Number(index), uri })
 }
 
-/**
- * Verifies a Status List Token (Token Status List sections 5.1 and 8.3): its type, its signature, that it is the list that
- * was asked for, its times, and that the list can be unpacked within the limits.
- */
-export async function readStatusList(
+/** Form and type of a Status List Token (Token Status List section 5.1), before a key is looked for. */
+export function readStatusListToken(
   compact: string,
+  { algorithms, maxBytes }: StatusListRules,
+): Reading<UnverifiedList> {
+  const jws = readJws(compact, maxBytes)
+  if (!jws.ok) return jws
+  const { header, algorithm } = jws.value
+  if (!isStatusListType(own(header, 'typ'))) return unreadable('typ is not statuslist+jwt')
+  if (!algorithms.includes(algorithm)) return unreadable('alg is not accepted from this issuer')
+  if (['jwk', 'jku', 'x5u'].some((name) => Object.hasOwn(header, name)))
+    return unreadable('the header brings its own key')
+  const kid = own(header, 'kid')
+  if (kid !== undefined && (typeof kid !== 'string' || kid.length > 256)) return unreadable('kid is not a short string')
+  return read({ jws: jws.value, kid })
+}
+
+/**
+ * Verifies a Status List Token (Token Status List sections 5.1 and 8.3): its signature, that it is the list that was asked
+ * for, its times, and that the list can be unpacked within the limits.
+ */
+export async function acceptStatusList(
+  { jws }: UnverifiedList,
+  keys: readonly VerificationKey[],
   rules: StatusListRules,
   now: number,
 ): Promise<Reading<StatusList>> {
-  const jws = readJws(compact, rules.maxBytes)
-  if (!jws.ok) return jws
-  const { header, payload, algorithm } = jws.value
-  if (!isStatusListType(own(header, 'typ'))) return unreadable('typ is not statuslist+jwt')
-  if (!rules.algorithms.includes(algorithm)) return unreadable('alg is not accepted from this issuer')
-  if (!isSigned(jws.value, rules.keys)) return unreadable('no key of the issuer verifies the signature')
+  if (!keys.some((key) => verifySignature(jws, key))) return unreadable('no key of the issuer verifies the signature')
+  const { payload } = jws
   if (own(payload, 'sub') !== rules.uri) return unreadable('sub is not the URI it was fetched from')
   const issuer = own(payload, 'iss')
   if (issuer !== undefined && issuer !== rules.issuer) return unreadable('iss is not the issuer of the token')
   const lifetime = readLifetime(payload, now)
   if (!lifetime.ok) return lifetime
-  const status = await readList(own(payload, 'status_list'), rules.maxUnpacked)
-  return status.ok ? read({ status: status.value, lifetime: lifetime.value }) : status
+  const list = await readList(own(payload, 'status_list'), rules.maxUnpacked)
+  return list.ok ? read({ ...list.value, lifetime: lifetime.value }) : list
 }
 
 const isStatusListType = (typ: unknown): boolean =>
   typeof typ === 'string' && typ.toLowerCase().replace(/^application\//, '') === 'statuslist+jwt'
-
-function isSigned(jws: Jws, keys: readonly VerificationKey[]): boolean {
-  const kid = own(jws.header, 'kid')
-  return keys.some((key) => (kid === undefined || key.kid === kid) && verifySignature(jws, key))
-}
 
 function readLifetime(payload: JsonObject, now: number): Reading<number> {
   const [issuedAt, expires, ttl] = [own(payload, 'iat'), own(payload, 'exp'), own(payload, 'ttl')]
@@ -95,7 +120,7 @@ function readLifetime(payload: JsonObject, now: number): Reading<number> {
 const isNumber = (value: unknown): value is number => Number.isFinite(value)
 
 /** Section 4: so many bits per token, the first in the lowest bits of the first byte; packed by ZLIB. */
-async function readList(list: unknown, maxUnpacked: number): Promise<Reading<StatusList['status']>> {
+async function readList(list: unknown, maxUnpacked: number): Promise<Reading<Pick<StatusList, 'status' | 'bytes'>>> {
   if (!isObject(list)) return unreadable('status_list is not an object')
   const [bits, packed] = [own(list, 'bits'), own(list, 'lst')]
   if (!BITS.includes(bits)) return unreadable('bits is none of 1, 2, 4 and 8')
@@ -106,10 +131,11 @@ async function readList(list: unknown, maxUnpacked: number): Promise<Reading<Sta
   const width = Number(bits)
   const mask = 2 ** width - 1
   const perByte = 8 / width
-  return read((index) => {
+  const status = (index: number): number | undefined => {
     const byte = unpacked.value[Math.floor(index / perByte)]
     return byte === undefined ? undefined : (byte >> ((index % perByte) * width)) & mask
-  })
+  }
+  return read({ status, bytes: unpacked.value.length })
 }
 
 /** With `info` the result says how much of the input was read; the types of Node leave that out. */

@@ -112,7 +112,7 @@ describe('att-jose-09, T-31, JWT-15 keys that the token brings along', async () 
     schedule: () => () => undefined,
   })
   afterAll(async () => {
-    source.close()
+    await source.close()
     await Promise.all([hook.close(), honest.close()])
   })
   const carried: Readonly<Record<string, unknown>> = {

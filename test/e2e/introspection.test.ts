@@ -1,12 +1,10 @@
 import { createPublicKey, X509Certificate } from 'node:crypto'
-import { importJWK } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { fetchToken } from '../../demo/client.ts'
-import { API } from '../../demo/setting.ts'
 import { issue } from '../../tools/pki.ts'
 import { edgeDocument, sawLines, startTestEdge, type TestEdge, type Told } from '../support/edge.ts'
 import type { Refusal } from '../support/edge-reasons.ts'
 import { expectRefusal, reasonOf } from '../support/edge-refusals.ts'
+import { fetchBoundToken } from '../support/edge-tokens.ts'
 import { buildClientKey } from '../support/proofs.ts'
 
 const us = await buildClientKey()
@@ -43,12 +41,8 @@ const start = (introspection: object): Promise<TestEdge> =>
   })
 
 /** An opaque token, bound to the key of the test's client. */
-async function opaqueToken({ setting, key }: TestEdge): Promise<string> {
-  const load = async (jwk: typeof key.jwk) => await importJWK(jwk, 'ES256', { extractable: true })
-  // The keys of a JWK on P-256 are of the Web Crypto API.
-  const pair = { publicKey: await load(key.jwk), privateKey: await load(key.privateJwk) } as CryptoKeyPair
-  const source = { issuer: setting.authorizationServer.issuer, ca: setting.edge.ca, resource: API }
-  const token = await fetchToken(source, setting.clients.dpop, 'accounts', pair)
+async function opaqueToken(edge: TestEdge): Promise<string> {
+  const token = await fetchBoundToken(edge)
   expect(token).not.toContain('.')
   return token
 }

@@ -3,7 +3,7 @@ import type { CheckRequest } from '../../src/wire.ts'
 import { answered, verdict } from '../support/answers.ts'
 import type { CheckClient } from '../support/lifecycle-grpc.ts'
 import { freshRequest, serviceDocument, startTestService } from '../support/lifecycle-service.ts'
-import type { TestRedis } from '../support/redis.ts'
+import { type RedisFault, redisFaults } from '../support/redis-faults.ts'
 import { forgetStart, freshRedis, openStore } from '../support/redis-replays.ts'
 import { checkRequest } from '../support/requests.ts'
 
@@ -38,35 +38,13 @@ function replayed(request: CheckRequest): CheckRequest {
   }
 }
 
-interface Fault {
-  readonly cause: string
-  readonly verdict?: string
-  readonly begin: (redis: TestRedis) => unknown
-  readonly end: (redis: TestRedis) => unknown
-}
-
-const faults: Readonly<Record<string, Fault>> = {
-  'redis-kill': { cause: 'connection', begin: ({ kill }) => kill(), end: ({ start }) => start() },
-  'redis-hang': {
-    cause: 'timeout',
-    begin: ({ signal }) => signal('SIGSTOP'),
-    end: ({ signal }) => signal('SIGCONT'),
-  },
+const faults: Readonly<Record<string, RedisFault & { readonly verdict?: string }>> = {
+  ...redisFaults,
   'redis-full': {
     cause: 'full',
     verdict: 'replay_full',
     begin: ({ admin }) => admin('config', 'set', 'maxmemory', 1),
     end: ({ admin }) => admin('config', 'set', 'maxmemory', 0),
-  },
-  'redis-full, evicting': {
-    cause: 'evicting',
-    begin: ({ admin }) => admin('config', 'set', 'maxmemory-policy', 'allkeys-lru'),
-    end: ({ admin }) => admin('config', 'set', 'maxmemory-policy', 'noeviction'),
-  },
-  'redis-readonly': {
-    cause: 'readonly',
-    begin: ({ admin }) => admin('replicaof', '127.0.0.1', 1),
-    end: ({ admin }) => admin('replicaof', 'no', 'one'),
   },
 }
 

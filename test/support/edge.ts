@@ -98,6 +98,9 @@ export interface EdgeOptions {
   readonly adapt?: (bootstrap: string) => string
   readonly follow?: (record: LogRecord) => void
   readonly asking?: SettingOptions['asking']
+  readonly sealing?: SettingOptions['sealing']
+  /** Free ones unless told. */
+  readonly ports?: SettingOptions['ports']
   /** Files beside the configuration, by name. */
   readonly files?: Readonly<Record<string, string>>
 }

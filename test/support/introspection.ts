@@ -151,6 +151,7 @@ export async function meet(answering: Answering, meeting: Meeting = {}) {
   const change = (to: Answering): void => {
     answer = to
   }
-  const ask = async (token = OPAQUE): Promise<string> => (await introspector.ask(token)).kind
+  const ask = async (token = OPAQUE, client = '192.0.2.1'): Promise<string> =>
+    (await introspector.ask(token, client)).kind
   return { introspector, ask, asked, stub, events, pass, change }
 }

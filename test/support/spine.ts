@@ -5,8 +5,8 @@ import { readConfig } from '../../src/config.ts'
 import { ok, type Result } from '../../src/denial.ts'
 import { memoryReplays } from '../../src/io/replays.ts'
 import { buildPipeline, type Pipeline } from '../../src/pipeline.ts'
-import type { Policy, Ports } from '../../src/policy.ts'
-import type { Cache, Introspector, KeySource, Nonces, ReplayStore } from '../../src/ports.ts'
+import type { AuthorizationServer, Policy, Ports } from '../../src/policy.ts'
+import type { Cache, Introspector, KeySource, Nonces, ReplayStore, Revocations, StatusLists } from '../../src/ports.ts'
 import type { Match } from '../../src/routes.ts'
 import { findKeys, readKeySet } from '../../src/verify/key-set.ts'
 import type { Call, CheckRequest, CheckResponse } from '../../src/wire.ts'
@@ -71,6 +71,12 @@ export interface SpineOptions {
   readonly keys?: KeySource
   /** Who is asked about tokens, for each server whose configuration says that it is. */
   readonly introspection?: Introspector
+  /** Revoked tokens, for each server whose configuration has a list of them. */
+  readonly revocations?: Revocations
+  /** Where the status of tokens stands, for each server whose configuration says that it is looked at. */
+  readonly statusLists?: StatusLists
+  /** What tokens are encrypted for, for each server whose configuration says that they are. */
+  readonly recipient?: AuthorizationServer['recipient']
   readonly replays?: ReplayStore
   readonly nonces?: Nonces
   /** Policies that run instead of those of the route of that name. */
@@ -91,6 +97,9 @@ export function buildTestCheck(options: SpineOptions = {}) {
           ...server,
           keys: options.keys ?? keySource(),
           introspection: server.revocation.introspection && options.introspection,
+          statusLists: server.revocation.statusList && options.statusLists,
+          recipient: server.encryption && options.recipient,
+          revocations: server.revocation.denyList && options.revocations,
           unasked: unaskedLifetime(server),
         },
       ]),
@@ -99,6 +108,7 @@ export function buildTestCheck(options: SpineOptions = {}) {
     proofKeys: keyMemory(),
     nonces: options.nonces ?? nonceMaker(),
     signedTokens: memory(),
+    openedTokens: memory(),
   }
   const built = buildRules(reading.config, 'hash', ports)
   const pipelines = new Map(
@@ -143,8 +153,8 @@ export const testReplays = (clock: { readonly now: number }): ReplayStore =>
     monotonic: () => clock.now,
   })
 
-export function memory(): Cache<unknown> {
-  const kept = new Map<string, unknown>()
+export function memory<V>(): Cache<V> {
+  const kept = new Map<string, V>()
   return { get: (key) => kept.get(key), set: (key, value) => void kept.set(key, value) }
 }
 

@@ -31,7 +31,7 @@ describe('the smallest useful file', () => {
         name: 'as.bank.example',
         issuer: 'https://as.bank.example',
         audiences: ['https://api.bank.example'],
-        keys: { discovery: true },
+        keys: { discovery: true, refresh: 600, maxStale: 86_400, cooldown: 30 },
         algorithms: ['PS256', 'ES256', 'EdDSA', 'Ed25519'],
         revocation: { shortLived: 600 },
       },
@@ -136,7 +136,7 @@ describe('a large file', () => {
       certificate: `${fixtures}/good/tls.crt`,
       key: `${fixtures}/good/tls.key`,
     })
-    expect(config.authorizationServers[0]?.keys).toEqual({ file: `${fixtures}/good/jwks.json` })
+    expect(config.authorizationServers[0]?.keys).toMatchObject({ file: `${fixtures}/good/jwks.json` })
     expect(config.outbound).toEqual({ ca: `${fixtures}/good/ca.crt` })
   })
 })

@@ -61,7 +61,7 @@ describe('a changed file', () => {
     expect(next.sources.get('one')).toBe(start.sources.get('one'))
     expect(next.sources.get('two')).not.toBe(start.sources.get('two'))
     expect([...next.sources.keys()]).toEqual(['one', 'two', 'three'])
-    for (const source of next.sources.values()) source.close()
+    for (const source of next.sources.values()) await source.close()
   })
   test('says what takes effect at the next start', async () => {
     const { start, change, lines } = buildLife(text([server('one')]))

@@ -63,7 +63,8 @@ describe('a configuration whose server is asked about tokens', () => {
     const generation = built(build())
     expect(await degraded(generation)).toEqual([])
     const introspector = generation.introspectors.get('as')
-    for (let time = 0; time < 5; time += 1) expect((await introspector?.ask(`token-${time}`))?.kind).toBe('unavailable')
+    for (let time = 0; time < 5; time += 1)
+      expect((await introspector?.ask(`token-${time}`, ''))?.kind).toBe('unavailable')
     expect(await degraded(generation)).toEqual(['introspection of as'])
   })
   test('believes nothing that was said under another one', () => {

@@ -34,6 +34,8 @@ describe('metrics', () => {
       'exception',
       'version',
       'config_hash',
+      'action',
+      'source',
     ]
     expect([...labels].filter((label) => !ours.includes(label))).toEqual([])
   })

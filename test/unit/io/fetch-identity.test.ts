@@ -42,6 +42,7 @@ describe('FAPI-NET-03 the server shows who it is', () => {
     const outcome = await get(`${origin}/x`)
     expect(outcome).toEqual({
       ok: false,
+      cause: 'tls',
       problem: expect.stringMatching(/\/x: (?:[A-Z_]+|the certificate is not for this host)$/),
     })
     expect(hits).toEqual([])

@@ -81,7 +81,7 @@ describe('JWK-01, FAPI-NET-01 only https', () => {
   ])('%s is not even asked for', async (_, url) => {
     const { port, hits } = await stub(json(() => ({})))
     const outcome = await get(url(port))
-    expect(outcome.ok).toBe(false)
+    expect(outcome).toMatchObject({ ok: false, cause: 'url' })
     expect(JSON.stringify(outcome)).not.toMatch(/password|user@/)
     expect(JSON.stringify(outcome).length).toBeLessThan(300)
     expect(hits).toEqual([])
@@ -156,7 +156,12 @@ describe('JWK-04, att-jose-17 limits', () => {
     })
     const { promise, resolve: finished } = Promise.withResolvers<boolean>()
     const outcome = await get(`${origin}/x`)
-    expect(outcome).toEqual({ ok: false, problem: `${origin}/x: the answer is larger than 524288 bytes` })
+    expect(outcome).toEqual({
+      ok: false,
+      cause: 'size',
+      status: 200,
+      problem: `${origin}/x: the answer is larger than 524288 bytes`,
+    })
     expect(await promise).toBe(false)
   })
   test('a server that accepts and never answers', async () =>
@@ -199,7 +204,11 @@ describe('JWK-04, att-jose-17 limits', () => {
   test('nobody listens', async () => {
     const { origin, close } = await startStub(json(() => ({})))
     await close()
-    expect(await get(`${origin}/x`)).toEqual({ ok: false, problem: expect.stringContaining('ECONNREFUSED') })
+    expect(await get(`${origin}/x`)).toEqual({
+      ok: false,
+      cause: 'connect',
+      problem: expect.stringContaining('ECONNREFUSED'),
+    })
   })
   test('a name that does not exist', async () => expect((await get('https://name.invalid/x')).ok).toBe(false))
 })

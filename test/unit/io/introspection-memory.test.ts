@@ -83,8 +83,8 @@ describe('INT-07 what is remembered', () => {
   })
   test('at once, without waiting', async () => {
     const { introspector, events } = await meet(active)
-    await introspector.ask(OPAQUE)
-    expect(introspector.ask(OPAQUE)).toMatchObject({ kind: 'active' })
+    await introspector.ask(OPAQUE, '')
+    expect(introspector.ask(OPAQUE, '')).toMatchObject({ kind: 'active' })
     expect(events.at(-1)).toEqual({ kind: 'remembered', server: 'bank' })
   })
 })
@@ -107,7 +107,7 @@ describe('a server is spared', () => {
   test('64 tokens at a time, others are told to come again', async () => {
     const { answering, open } = gate()
     const { ask, events } = await meet(answering, { options: { timeout: 1 } })
-    const many = Array.from({ length: 64 }, (_, index) => ask(`token-${index}`))
+    const many = Array.from({ length: 64 }, (_, index) => ask(`token-${index}`, `10.0.${index}.1`))
     expect(await ask('one-more')).toBe('unavailable')
     expect(events).toEqual([{ kind: 'refused', server: 'bank' }])
     open()
@@ -119,10 +119,26 @@ describe('a server is spared', () => {
     await ask('good')
     const { answering, open } = gate()
     change(answering)
-    const many = Array.from({ length: 64 }, (_, index) => ask(`made-up-${index}`))
+    const many = Array.from({ length: 64 }, (_, index) => ask(`made-up-${index}`, `10.0.${index}.1`))
     expect([await ask('new'), await ask('good')]).toEqual(['unavailable', 'active'])
     open()
     await Promise.all(many)
+  })
+  test.each([
+    ['one address', () => '203.0.113.9'],
+    ['one network', (index: number) => `203.0.113.${index}`],
+    ['one network of IPv6', (index: number) => `2001:db8:7:${index}::1`],
+  ])('a flood from %s leaves places for others', async (_, address) => {
+    const { answering, open } = gate()
+    const { ask, asked } = await meet(answering, { options: { timeout: 1 } })
+    const flood = Array.from({ length: 200 }, (_, index) => ask(`made-up-${index}`, address(index)))
+    const honest = Array.from({ length: 8 }, (_, index) => ask(`good-${index}`, '198.51.100.1'))
+    open()
+    expect(new Set(await Promise.all(honest))).toEqual(new Set(['active']))
+    await Promise.all(flood)
+    expect(asked.length).toBe(40)
+    const next = Array.from({ length: 32 }, (_, index) => ask(`next-${index}`, address(index)))
+    expect(new Set(await Promise.all(next))).toEqual(new Set(['active']))
   })
   const failing = async (answering: Answering, times: number) => {
     const met = await meet(answering)

@@ -12,6 +12,7 @@ const first = { ...newServerKey('ES256').jwk, kid: 'first' }
 const second = { ...newServerKey('ES256').jwk, kid: 'second' }
 const setOf = (...keys: readonly unknown[]): Reading<JsonObject> => read({ keys })
 
+const ask = async (source: LiveKeySource, kid?: string): Promise<string> => (await source.find(kid, 'ES256')).kind
 function askNow(source: LiveKeySource, kid?: string): string {
   const search = source.find(kid, 'ES256')
   return search instanceof Promise ? 'waits' : search.kind
@@ -66,7 +67,12 @@ describe('JWK-02 discovery', () => {
     expect(await source.load()).toBe(false)
     expect([askNow(source), fetched]).toEqual(['unavailable', [ISSUER + oidc]])
     expect(events).toEqual([
-      { kind: 'failed', server: 'bank', problem: `${ISSUER}${oidc}: issuer is not exactly ${ISSUER}` },
+      {
+        kind: 'failed',
+        server: 'bank',
+        cause: 'issuer',
+        problem: `${ISSUER}${oidc}: issuer is not exactly ${ISSUER}`,
+      },
     ])
   })
   test.each<[string, unknown]>([
@@ -106,7 +112,11 @@ describe('JWK-10 keys from a file', () => {
   test('it is read again when told, without a restart', async () => {
     write({ keys: [first] })
     const { source } = fromFile()
-    expect([await source.load(), askNow(source, 'first'), askNow(source, 'second')]).toEqual([true, 'found', 'unknown'])
+    expect([await source.load(), askNow(source, 'first'), await ask(source, 'second')]).toEqual([
+      true,
+      'found',
+      'unknown',
+    ])
     write({ keys: [second] })
     await source.load()
     expect([askNow(source, 'first'), askNow(source, 'second'), source.generation]).toEqual(['unknown', 'found', 2])
@@ -134,6 +144,6 @@ describe('JWK-10 keys from a file', () => {
   test.each([folder, join(folder, 'none')])('%s is no file', async (path) => {
     const { source, events } = fromFile(path)
     expect([await source.load(), askNow(source)]).toEqual([false, 'unavailable'])
-    expect(events).toEqual([{ kind: 'failed', server: 'bank', problem: `${path}: it cannot be read` }])
+    expect(events).toEqual([{ kind: 'failed', server: 'bank', cause: 'file', problem: `${path}: it cannot be read` }])
   })
 })

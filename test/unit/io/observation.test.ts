@@ -58,8 +58,8 @@ describe('keys', () => {
   test('failing is told once, and so is the end of it', async () => {
     const { metrics, log, lines, text } = buildObserver()
     const observe = observeKeys(metrics, log)
-    observe({ server: 'bank', kind: 'failed', problem: 'ECONNREFUSED' })
-    observe({ server: 'bank', kind: 'failed', problem: 'ECONNREFUSED' })
+    observe({ server: 'bank', kind: 'failed', problem: 'ECONNREFUSED', cause: 'connect' })
+    observe({ server: 'bank', kind: 'failed', problem: 'ECONNREFUSED', cause: 'connect' })
     expect(await text()).toContain('envoy_fapi_dependency_up{name="keys of bank"} 0')
     observe({ server: 'bank', kind: 'loaded', keys: 2, skipped: [], leaked: false })
     observe({ server: 'bank', kind: 'loaded', keys: 2, skipped: [], leaked: false })
@@ -69,6 +69,7 @@ describe('keys', () => {
     ])
     const said = await text()
     expect(said).toContain('envoy_fapi_jwks_fetches_total{server="bank",result="failed"} 2')
+    expect(said).toContain('envoy_fapi_jwks_fetch_failures_total{server="bank",cause="connect"} 2')
     expect(said).toContain('envoy_fapi_dependency_up{name="keys of bank"} 1')
     expect(said).toContain('envoy_fapi_jwks_keys{server="bank"} 2')
   })

@@ -40,7 +40,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   reason: ['allowed', ...Object.keys(answers)],
   claim: Object.keys(answers).filter((reason) => reason.startsWith('replay_')),
   policy: Object.keys(policies),
-  result: ['applied', 'refused', 'loaded', 'failed'],
+  result: ['applied', 'refused', 'loaded', 'failed', 'stored', 'full'],
 }
 
 /** Functions and words of PromQL that stand in our queries. */

@@ -1,7 +1,13 @@
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readStatusList, readStatusReference, type StatusListRules } from '../../../src/verify/status-list.ts'
+import {
+  acceptStatusList,
+  hasStatus,
+  readStatusListToken,
+  readStatusReference,
+  type StatusListRules,
+} from '../../../src/verify/status-list.ts'
 import { clientKey, serverKey } from '../../support/spine.ts'
 import { imported, signatureOf } from '../../support/tokens.ts'
 
@@ -11,10 +17,10 @@ const rules: StatusListRules = {
   uri: URI,
   issuer: 'https://as.example.com',
   algorithms: ['ES256'],
-  keys: [imported({ ...serverKey.jwk, kid: 'as-1' })],
   maxBytes: 65_536,
   maxUnpacked: 16_384,
 }
+const keys = [imported({ ...serverKey.jwk, kid: 'as-1' })]
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 const pack = (...bytes: readonly number[]): string => deflateSync(Buffer.from(bytes)).toString('base64url')
 
@@ -32,8 +38,10 @@ function statusList({ header = {}, payload = {}, key = serverKey }: Change = {})
   return `${input}.${signatureOf(key, input).toString('base64url')}`
 }
 
-const readIt = (change: Change = {}, more: Partial<StatusListRules> = {}) =>
-  readStatusList(statusList(change), { ...rules, ...more }, NOW)
+async function readIt(change: Change = {}, more: Partial<StatusListRules> = {}) {
+  const list = readStatusListToken(statusList(change), { ...rules, ...more })
+  return list.ok ? await acceptStatusList(list.value, keys, { ...rules, ...more }, NOW) : list
+}
 const problemOf = async (change: Change, more: Partial<StatusListRules> = {}): Promise<string> => {
   const reading = await readIt(change, more)
   return reading.ok ? 'none' : reading.problem
@@ -46,7 +54,11 @@ describe('TSL-02 where the status is', () => {
       value: { index: idx, uri: URI },
     }),
   )
-  test('a token without status names none', () => expect(readStatusReference({})).toBeUndefined())
+  test('a token without status names none, whatever stands there is read', () => {
+    expect(hasStatus({})).toBe(false)
+    expect(hasStatus({ status: undefined })).toBe(true)
+    expect(hasStatus({ status: { status_list: { idx: 0, uri: URI } } })).toBe(true)
+  })
   test.each([
     null,
     'valid',
@@ -151,7 +163,10 @@ describe('TSL-04 whose list it is', () => {
     ['alg is not accepted from this issuer', { header: { alg: 'none' } }],
     ['alg is not accepted from this issuer', { header: { alg: 'PS256' } }],
     ['no key of the issuer verifies the signature', { key: clientKey }],
-    ['no key of the issuer verifies the signature', { header: { kid: 'other' } }],
+    ['the header brings its own key', { header: { jwk: clientKey.jwk } }],
+    ['the header brings its own key', { header: { jku: 'https://as.example.com/jwks' } }],
+    ['kid is not a short string', { header: { kid: 7 } }],
+    ['kid is not a short string', { header: { kid: 'k'.repeat(257) } }],
     ['sub is not the URI it was fetched from', { payload: { sub: `${URI}0` } }],
     ['sub is not the URI it was fetched from', { payload: { sub: undefined } }],
     ['iss is not the issuer of the token', { payload: { iss: 'https://other.example' } }],

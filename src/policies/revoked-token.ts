@@ -1,0 +1,22 @@
+import { type Denial, deny } from '../denial.ts'
+import type { AuthorizationServer, RoutedRequest } from '../policy.ts'
+import type { VerifiedToken } from '../verify/access-token.ts'
+
+/**
+ * Whether a verified token was revoked (FAPI 2.0 Security Profile section 5.3.4 (3)). Asked on every request, because the
+ * signature of a token is remembered and this is not. Undefined lets it pass.
+ */
+export function judgeRevocation(
+  token: VerifiedToken,
+  { revocations }: AuthorizationServer,
+  { now, trace }: RoutedRequest,
+): Denial | undefined {
+  if (!revocations) return undefined
+  const verdict = revocations.judge(token, now)
+  // That nobody knows is our trouble: it is no reason for a client to throw the token away.
+  if (verdict.kind === 'unknown') return deny('revocation_unavailable', verdict.detail)
+  const revoked = verdict.kind === 'revoked'
+  const by = revoked ? verdict.by : undefined
+  if (trace.holds('token revocation', 'FAPI 2.0 Security Profile section 5.3.4', !revoked, by)) return undefined
+  return deny('token_revoked', `it was revoked by its ${by}`)
+}
