@@ -7,6 +7,7 @@ import { buildPolicy } from './policies/registry.ts'
 import { challengesOf, type SenderConstraintOptions } from './policies/sender-constraint.ts'
 import type { Policy, Ports } from './policy.ts'
 import { buildRoutes, type Route } from './routes.ts'
+import { grantShadow } from './shadow.ts'
 
 /** A checked configuration and the outside world → the rules of one generation. Nothing is shared with the last one. */
 export function buildRules(config: Config, hash: string, ports: Ports): Rules {
@@ -41,6 +42,7 @@ function buildRoute(route: RouteConfig, ports: Ports): Route {
     template: route.template,
     challenges: challengesFor(route),
     pipeline: buildPipeline(policies),
+    shadow: route.shadow && grantShadow(route.shadow.until),
   }
 }
 
@@ -53,7 +55,11 @@ function timed(policy: Policy, { meter }: Ports): Policy {
     ...policy,
     evaluate: (request, proven) => {
       const begun = now()
-      const end = (): void => took(now() - begun)
+      const end = (): void => {
+        const ended = now()
+        took(ended - begun)
+        request.trace.ran(policy.name, begun, ended)
+      }
       const outcome = policy.evaluate(request, proven)
       if (outcome instanceof Promise) outcome.then(end, end)
       else end()

@@ -1,8 +1,12 @@
 import type { Config } from './config.ts'
+import { checkAdmin } from './config-admin.ts'
+import { checkAudit } from './config-audit.ts'
 import { checkCertificates } from './config-certificates.ts'
 import { checkNonces } from './config-nonces.ts'
 import { checkRoute } from './config-route-checks.ts'
+import { checkAnyEnforces } from './config-shadow.ts'
 import { checkStores } from './config-stores.ts'
+import { checkTracing } from './config-tracing.ts'
 import { ASSERTION_HEADER } from './identity.ts'
 import type { Problem } from './problems.ts'
 import { readAddress } from './trusted-proxies.ts'
@@ -10,12 +14,16 @@ import { readAddress } from './trusted-proxies.ts'
 /** What the schema alone cannot say: settings that contradict each other or would be unsafe together. */
 export const checkConfig = (config: Config): readonly Problem[] => [
   ...checkListen(config),
+  ...checkAdmin(config),
   ...checkServers(config),
   ...checkStores(config),
+  ...checkTracing(config),
+  ...checkAudit(config),
   ...checkNonces(config),
   ...checkCertificates(config.clientCertificateFrom),
   ...checkIdentity(config),
   ...checkNames(config),
+  ...checkAnyEnforces(config),
   ...config.routes.flatMap((route, index) => checkRoute(route, config.routes.slice(0, index), config)),
 ]
 

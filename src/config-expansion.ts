@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import type { Config, RouteConfig } from './config.ts'
+import { withoutTokens } from './config-admin.ts'
 import type { PolicyEntry } from './config-policies.ts'
 import { configSchema, type ParsedConfig } from './config-schema.ts'
 import { withoutPasswords } from './config-stores.ts'
+import { withoutKeys } from './config-tracing.ts'
 import { standardOrder } from './policies/registry.ts'
 
 /**
@@ -31,8 +33,10 @@ export function expandConfig(config: Config): unknown {
   const stores = literal(written.stores) as typeof written.stores
   return {
     ...(literal(written) as object),
+    listen: withoutTokens(literal(written.listen) as NonNullable<typeof written.listen>),
     stores: withoutPasswords(stores),
     nonces: withoutSecrets(written.nonces),
+    ...(written.tracing && { tracing: withoutKeys(written.tracing) }),
   }
 }
 
@@ -43,7 +47,7 @@ const withoutSecrets = (nonces: z.input<typeof configSchema>['nonces']): object 
 })
 
 function expandRoute(route: RouteConfig): unknown {
-  const { name, kind, hosts, methods, path, exceptions, policies } = route
+  const { name, kind, hosts, methods, path, exceptions, policies, shadow } = route
   return {
     name,
     kind,
@@ -52,6 +56,8 @@ function expandRoute(route: RouteConfig): unknown {
     methods,
     path,
     exceptions,
+    mode: shadow ? 'shadow' : 'enforce',
+    ...(shadow?.until !== undefined && { until: shadow.until }),
     ...(isStandard(route) ? Object.assign({}, ...policies.map(entry)) : { pipeline: name }),
   }
 }

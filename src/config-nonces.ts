@@ -35,7 +35,7 @@ const MIN_BYTES = 32
 const MIN_VARIETY = 8
 
 /** What makes a secret easy to guess; undefined when nothing is seen. */
-function weaknessOf(secret: string): string | undefined {
+export function weaknessOf(secret: string): string | undefined {
   const bytes = Buffer.from(secret)
   if (bytes.length < MIN_BYTES)
     return `a secret has at least ${MIN_BYTES} bytes; openssl rand -base64 32 makes a good one`

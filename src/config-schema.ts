@@ -1,5 +1,10 @@
 import { z } from 'zod'
+import { adminAccess } from './config-admin.ts'
+import { audit } from './config-audit.ts'
+import { logging } from './config-log.ts'
+import { modeOptions } from './config-shadow.ts'
 import { stores } from './config-stores.ts'
+import { tracing } from './config-tracing.ts'
 import { duration } from './durations.ts'
 import { type PolicyName, policies } from './policies/registry.ts'
 import { MAX_ELEMENTS } from './verify/xfcc.ts'
@@ -31,6 +36,8 @@ const listen = z.strictObject({
   meshTls: z.boolean().default(false),
   metrics: address.optional(),
   admin: address.default('127.0.0.1:9192'),
+  /** Who may change things through `admin`: a bearer token each. */
+  adminAccess: adminAccess.optional(),
 })
 
 const publicOrigin = z.union([
@@ -152,10 +159,14 @@ const route = z.strictObject({
   kind: z.enum(['resource', 'open', 'bearer']).optional(),
   exceptions: z.array(z.enum(exceptionNames)).default([]),
   pipeline: text.optional(),
+  ...modeOptions,
   ...policyOptions,
 })
 
-const pipelines = z.record(text, z.array(policyEntry).min(1))
+const policyList = z.array(policyEntry).min(1)
+
+/** The policies in order, alone or beside a mode. */
+const pipelines = z.record(text, z.union([policyList, z.strictObject({ ...modeOptions, policies: policyList })]))
 
 /** Addresses and ranges, or principals as Envoy writes them. */
 const trustedProxies = z.array(text).min(1)
@@ -182,6 +193,7 @@ const clientCertificateFrom = z.strictObject({
 /** The whole file. Every default stands here or in a policy's own options. */
 export const configSchema = z.strictObject({
   profile: z.enum(['fapi2-security', 'compat']).default('fapi2-security'),
+  ...modeOptions,
   listen: listen.prefault({}),
   publicOrigins: z.array(publicOrigin).min(1),
   clientCertificateFrom: clientCertificateFrom.prefault({}),
@@ -204,7 +216,10 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   identity: identity.prefault({}),
-  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+  log: logging.prefault({}),
+  audit: audit.prefault({}),
+  /** Absent: no spans. */
+  tracing: tracing.optional(),
   pipelines: pipelines.default({}),
   defaults: z.strictObject({ pipeline: text.optional() }).prefault({}),
   routes: z.array(route).min(1),

@@ -5,6 +5,7 @@ import { buildAssertion } from './assertion.ts'
 import { buildRules, unaskedLifetime } from './build.ts'
 import type { Rules } from './check.ts'
 import type { ServerConfig } from './config.ts'
+import { shadowNotes } from './config-shadow.ts'
 import { readAssertionKey } from './io/assertion-key.ts'
 import { readAuthorities } from './io/authorities.ts'
 import { boundedCache } from './io/caches.ts'
@@ -15,10 +16,11 @@ import type { LiveIntrospector } from './io/introspection.ts'
 import { buildIntrospectors } from './io/introspectors.ts'
 import { buildKeySource, type KeyEvent, type LiveKeySource } from './io/keys.ts'
 import type { Log } from './io/log.ts'
-import { observeIntrospection, observeRoutes } from './io/observation.ts'
+import { observeEnforcement, observeIntrospection, observeRoutes } from './io/observation.ts'
 import { type Memory, monotonic, wall } from './memory.ts'
 import type { Metrics } from './metrics.ts'
 import type { Ports } from './policy.ts'
+import type { Introspector, Nonces } from './ports.ts'
 import { buildNonces, type NonceSecret, settleSecrets } from './verify/nonce.ts'
 import { type Reading, read, unreadable } from './verify/reading.ts'
 
@@ -50,6 +52,8 @@ export interface World {
   readonly tryLater?: () => void
   /** Told how the last change ended, and which files a refused one named: their coming may mend it. */
   readonly concluded?: (result: 'applied' | 'refused', files: readonly string[]) => void
+  /** Take the places of what a trial beside the service must not touch or cannot know. */
+  readonly standIns?: { readonly introspector?: Introspector | undefined; readonly nonces?: Nonces | undefined }
 }
 
 /**
@@ -57,7 +61,7 @@ export interface World {
  * when other authorities are trusted from now on: `enforce` tells them.
  */
 export function buildGeneration(loaded: Loaded, before: Generation | undefined, world: World): Reading<Generation> {
-  const { memory, metrics, log, observeKeys: observe } = world
+  const { memory, metrics, log, observeKeys: observe, standIns = {} } = world
   const { config } = loaded
   const extra = config.outbound.ca === undefined ? read(undefined) : readAuthorities(config.outbound.ca)
   if (!extra.ok) return unreadable(`outbound.ca: ${extra.problem}`)
@@ -77,7 +81,7 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
     fetch,
     wall,
     monotonic,
-    observe: observeIntrospection(metrics, log),
+    observe: observeIntrospection(metrics, log.of('introspection')),
   })
   if (!introspectors.ok) return introspectors
   const hooks = { hit: () => metrics.tokenCacheHits.inc(), miss: () => metrics.tokenCacheMisses.inc() }
@@ -88,14 +92,15 @@ export function buildGeneration(loaded: Loaded, before: Generation | undefined, 
         {
           ...server,
           keys: mustGet(sources, server.name),
-          introspection: introspectors.value.get(server.name),
+          introspection:
+            server.revocation.introspection && (standIns.introspector ?? introspectors.value.get(server.name)),
           unasked: unaskedLifetime(server),
         },
       ]),
     ),
     replays: memory.replays,
     proofKeys: memory.proofKeys,
-    nonces: buildNonces({ secrets: nonceSecrets, step, monotonic }),
+    nonces: standIns.nonces ?? buildNonces({ secrets: nonceSecrets, step, monotonic }),
     // A new one per configuration: what was verified under other rules is verified again.
     signedTokens: boundedCache<true>(50_000, 60, hooks),
     meter: { now: monotonic, took: (policy) => bindPolicy(metrics, policy) },
@@ -124,13 +129,16 @@ function bindPolicy(metrics: Metrics, policy: string): (seconds: number) => void
 }
 
 /** Puts a generation in force for what outlives it. */
-export function enforce({ loaded, trust }: Generation, { memory, metrics }: World): void {
+export function enforce({ loaded, trust }: Generation, { memory, metrics, log }: World): void {
   memory.outbound.ca = trust
   // What is left of servers that are gone; the others tell anew as soon as their keys have been looked at.
   for (const gauge of [metrics.jwksKeys, metrics.jwksSkipped, metrics.jwksLeaks, metrics.dependencyUp]) gauge.reset()
   if (memory.replays.capacity === undefined)
     metrics.dependencyUp.labels('replay').set(memory.replays.trouble() === undefined ? 1 : 0)
   observeRoutes(metrics, loaded.config, loaded.hash, productVersion())
+  observeEnforcement(metrics, loaded.config, wall())
+  const say = log.of('configuration').event
+  for (const note of shadowNotes(loaded.config, wall())) say('warn', 'not enforcing', { note })
 }
 
 /** Whether a server's keys still come from the same place; a key file is read again either way. */

@@ -1,3 +1,4 @@
+import type { Config } from './config.ts'
 import { buildGeneration, enforce, type Generation, type World } from './generation.ts'
 import { loadConfig } from './io/config-file.ts'
 import { timer } from './io/timer.ts'
@@ -11,10 +12,11 @@ const NEW_KEYS = 3000
  */
 export async function swap(current: Generation, world: World): Promise<Generation> {
   const { file, environment, metrics, log } = world
+  const say = log.of('configuration').event
   const refused = (problems: unknown, files: readonly string[] = []): Generation => {
     world.concluded?.('refused', files)
     metrics.reloads.labels('refused').inc()
-    log.event('error', 'configuration refused, the last good one stays', { problems })
+    say('error', 'configuration refused, the last good one stays', { problems })
     return current
   }
   try {
@@ -35,15 +37,12 @@ export async function swap(current: Generation, world: World): Promise<Generatio
     for (const source of next.sources.values()) void source.load()
     world.concluded?.('applied', [])
     metrics.reloads.labels('applied').inc()
-    log.setLevel(loaded.config.log.level)
-    const fixed = JSON.stringify([loaded.config.listen, loaded.config.stores, loaded.config.limits])
-    const running = JSON.stringify([
-      current.loaded.config.listen,
-      current.loaded.config.stores,
-      current.loaded.config.limits,
-    ])
-    if (fixed !== running) log.event('warn', 'changes of listen, stores and limits take effect at the next start')
-    log.event('info', 'configuration applied', { config: loaded.hash.slice(0, 12) })
+    log.setLevel(loaded.config.log.level, loaded.config.log.components)
+    const fixed = ({ listen, stores, limits, tracing, audit }: Config): string =>
+      JSON.stringify([listen, stores, limits, tracing, audit])
+    if (fixed(loaded.config) !== fixed(current.loaded.config))
+      say('warn', 'changes of listen, stores, limits, tracing and audit take effect at the next start')
+    say('info', 'configuration applied', { config: loaded.hash.slice(0, 12) })
     return next
   } catch (error) {
     return refused([{ message: error instanceof Error ? error.message : String(error) }])

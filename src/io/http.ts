@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs'
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import { chmodSync, readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
 import { type Reading, read, unreadable } from '../verify/reading.ts'
+import type { Admin } from './admin.ts'
+import { claimSocket } from './socket.ts'
 
 /** What `/readyz` says about the service. */
 export interface Status {
@@ -9,20 +11,27 @@ export interface Status {
   readonly body: Readonly<Record<string, unknown>>
 }
 
-/** The plain HTTP port: `/metrics`, `/healthz`, `/readyz`, `/jwks` and nothing else; GET and HEAD only. */
+/** The plain HTTP port: `/metrics`, `/healthz`, `/readyz`, `/jwks` (GET and HEAD only), operator actions and nothing else. */
 export interface HttpPort {
   readonly address: string
   readonly close: () => Promise<void>
 }
 
-/** Listens on `host:port`. A port that is taken is a problem in words, not an exception. */
+/** What is served there. */
+export interface HttpContents {
+  readonly registry: Registry
+  readonly status: () => Status
+  readonly beforeScrape: () => void
+  /** The public keys of assertions; without any there is no `/jwks`. */
+  readonly jwks?: (() => object | undefined) | undefined
+  /** What operators can do; on the admin port alone. */
+  readonly admin?: Admin | undefined
+}
+
+/** Listens on `host:port` or `unix:/path`. A port that is taken is a problem in words, not an exception. */
 export async function serveHttp(
   { address, key }: { readonly address: string; readonly key: string },
-  registry: Registry,
-  status: () => Status,
-  beforeScrape: () => void,
-  /** The public keys of assertions; without any there is no `/jwks`. */
-  jwks: () => object | undefined = () => undefined,
+  contents: HttpContents,
 ): Promise<Reading<HttpPort>> {
   const server = createServer({
     maxHeaderSize: 8192,
@@ -33,37 +42,24 @@ export async function serveHttp(
     keepAliveTimeout: 5000,
   })
   server.maxConnections = 64
-  server.on('request', (request, response) => {
-    void answer(
-      request.method ?? '',
-      (request.url ?? '').split('?', 1)[0] ?? '',
-      response,
-      registry,
-      status,
-      beforeScrape,
-      jwks(),
-    )
-  })
+  server.on('request', (request, response) => void answer(request, response, contents))
   server.on('clientError', (_error, socket) => socket.destroy())
   const listening = await listen(server, address)
   if (!listening.ok) return unreadable(`${key}: ${listening.problem}`)
   return read({ address: listening.value, close: () => close(server) })
 }
 
-async function answer(
-  method: string,
-  path: string,
-  response: ServerResponse,
-  registry: Registry,
-  status: () => Status,
-  beforeScrape: () => void,
-  jwks: object | undefined,
-): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, contents: HttpContents): Promise<void> {
+  const { registry, status, beforeScrape, admin } = contents
+  const { method = '', url = '' } = request
+  const path = url.split('?', 1)[0] ?? ''
+  const jwks = contents.jwks?.()
   const send = (code: number, type: string, body: string): void => {
     response.writeHead(code, { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     response.end(method === 'HEAD' ? undefined : body)
   }
   try {
+    if (admin?.owns(path)) return await admin.answer(request, response)
     const paths = ['/metrics', '/healthz', '/readyz', ...(jwks ? ['/jwks'] : [])]
     if (!paths.includes(path)) return send(404, 'text/plain', 'not found\n')
     if (method !== 'GET' && method !== 'HEAD') {
@@ -83,15 +79,19 @@ async function answer(
   }
 }
 
-function listen(server: Server, address: string): Promise<Reading<string>> {
+async function listen(server: Server, address: string): Promise<Reading<string>> {
+  const path = address.startsWith('unix:') ? address.slice('unix:'.length) : undefined
+  const claim = path === undefined ? undefined : await claimSocket(path)
+  if (claim && !claim.ok) return claim
   const { promise, resolve } = Promise.withResolvers<Reading<string>>()
   const [, v6, name, port] = /^(?:\[(.+)\]|(.+)):([0-9]+)$/.exec(address) ?? []
   server.once('error', (error) => resolve(unreadable(describeListenError(error, address))))
-  server.listen(Number(port), v6 ?? name, () => {
+  server.listen(path === undefined ? { port: Number(port), host: v6 ?? name } : { path }, () => {
+    if (path !== undefined) chmodSync(path, 0o600)
     const bound = server.address()
     resolve(read(typeof bound === 'object' && bound ? `${v6 ? `[${v6}]` : name}:${bound.port}` : address))
   })
-  return promise
+  return await promise
 }
 
 /** Why an address cannot be listened on, and what to do about it. */

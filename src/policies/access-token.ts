@@ -62,6 +62,7 @@ export const accessToken = policyKind({
   create: (settings: AccessTokenOptions, ports: Ports, setting: Setting): Evaluate<never, 'token'> => {
     const issuers = trustedIssuers(settings, ports, setting)
     const form = formRules(settings, setting)
+    const known = [...issuers.keys()]
     const informant = findInformant([...issuers.values()], settings)
     return (request) => {
       const { attributes, trace } = request
@@ -72,7 +73,7 @@ export const accessToken = policyKind({
       const token = readAccessToken(credentials.value.token, form, trace)
       if (!token.ok) return token
       const issuer = issuers.get(token.value.issuer)
-      if (!trace.holds('token iss', 'RFC 9068 section 4', issuer !== undefined, token.value.issuer) || !issuer)
+      if (!trace.holds('token iss', 'RFC 9068 section 4', issuer !== undefined, token.value.issuer, known) || !issuer)
         return deny('token_issuer_unknown', 'iss is not a configured issuer')
       return verify(request, credentials.value, token.value, issuer, ports)
     }
@@ -192,7 +193,7 @@ function verify(
 
 function judgeSignature(token: UnverifiedToken, search: KeySearch, { trace }: RoutedRequest): Denial | undefined {
   if (search.kind === 'unavailable') return deny('keys_unavailable', search.detail)
-  if (!trace.holds('token key', 'RFC 9068 section 4', search.kind === 'found') || search.kind !== 'found')
+  if (!trace.holds('token key', 'RFC 9068 section 4', search.kind === 'found', token.kid) || search.kind !== 'found')
     return deny('token_key_unknown', search.kind === 'unknown' ? search.detail : '')
   if (!trace.holds('token signature', 'RFC 9068 section 4', isSignedBy(token, search.keys)))
     return deny('token_signature_invalid', 'no key of the issuer verifies the signature')

@@ -32,5 +32,6 @@ export const unreachedReasons = {
 export const elsewhereReasons = {
   token_inactive: 'test/e2e/introspection.test.ts',
   introspection_unavailable: 'test/e2e/introspection.test.ts',
+  audit_unavailable: 'test/e2e/audit.test.ts',
   client_certificate_malformed: 'test/e2e/forwarded-certificates.test.ts',
 } as const satisfies Partial<Record<DenyReason, string>>

@@ -102,7 +102,8 @@ describe('/jwks', () => {
   async function ask(jwks: (() => object | undefined) | undefined, init: RequestInit = {}): Promise<Response> {
     const status = () => ({ ready: true, body: {} })
     const port = { address: '127.0.0.1:0', key: 'listen.metrics' }
-    const opened = await serveHttp(port, buildMetrics().registry, status, () => {}, jwks)
+    const { registry } = buildMetrics()
+    const opened = await serveHttp(port, { registry, status, beforeScrape: () => {}, jwks })
     if (!opened.ok) throw new Error(opened.problem)
     onTestFinished(() => opened.value.close())
     return await fetch(`http://${opened.value.address}/jwks`, init)

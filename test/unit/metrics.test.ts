@@ -29,9 +29,11 @@ describe('metrics', () => {
       'server',
       'result',
       'claim',
+      'kind',
       'cause',
       'name',
       'exception',
+      'action',
       'version',
       'config_hash',
     ]

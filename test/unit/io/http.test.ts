@@ -14,11 +14,13 @@ async function startPort({
   const scrapes = { count: 0 }
   const opened = await serveHttp(
     { address, key: 'listen.metrics' },
-    metrics.registry,
-    () => status,
-    () => {
-      scrapes.count += 1
-      metrics.replayEntries.set(7)
+    {
+      registry: metrics.registry,
+      status: () => status,
+      beforeScrape: () => {
+        scrapes.count += 1
+        metrics.replayEntries.set(7)
+      },
     },
   )
   if (!opened.ok) throw new Error(opened.problem)
@@ -161,9 +163,7 @@ test('a port that is taken is a problem that names option, address and remedy', 
   const { registry } = buildMetrics()
   const opened = await serveHttp(
     { address: `127.0.0.1:${port}`, key: 'listen.metrics' },
-    registry,
-    () => ({ ready: true, body: {} }),
-    () => undefined,
+    { registry, status: () => ({ ready: true, body: {} }), beforeScrape: () => undefined },
   )
   expect(opened).toEqual({
     ok: false,
