@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { loadSync } from '@grpc/proto-loader'
 
 /** A span as it arrived: ids in hexadecimal, times in nanoseconds since the epoch. */
-export interface ReceivedSpan {
+interface ReceivedSpan {
   readonly service: string
   readonly name: string
   readonly traceId: string
