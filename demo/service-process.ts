@@ -14,6 +14,9 @@ export interface LogRecord {
   readonly decision?: string
   readonly reason?: string
   readonly detail?: string
+  readonly mode?: string
+  readonly would?: string
+  readonly anomalies?: readonly string[]
   readonly route?: string
   readonly method?: string
   readonly path?: string

@@ -1,19 +1,24 @@
 import { type Denial, deny, ok, type Result } from './denial.ts'
 import type { Evidence } from './policy.ts'
+import { isInForce, type Shadow } from './shadow.ts'
 import { isVerifiedToken, type VerifiedToken } from './verify/access-token.ts'
 import { isVerifiedBinding, type VerifiedBinding } from './verify/binding.ts'
 
 declare const admitted: unique symbol
 
-/** Why a request may pass. Without one of these there is no way to build an allow response. Only `admit` makes them. */
+/**
+ * Why a request may pass. Without one of these there is no way to build an allow response. Only `admit` and, on a route
+ * that does not enforce yet, `admitInShadow` make them.
+ */
 export type Admission = { readonly [admitted]: true } & (
   | { readonly kind: 'resource'; readonly token: VerifiedToken; readonly binding: VerifiedBinding }
   | { readonly kind: 'bearer'; readonly token: VerifiedToken }
   | { readonly kind: 'open' }
+  | { readonly kind: 'shadow'; readonly would: Denial }
 )
 
 /** What a route demands: a sender-constrained token, any token without `cnf` (compat only), or nothing. */
-export type RouteKind = Admission['kind']
+export type RouteKind = 'resource' | 'bearer' | 'open'
 
 const seals = new WeakSet<object>()
 
@@ -40,6 +45,13 @@ export function admit(kind: RouteKind, { token, binding }: Partial<Evidence>): R
       return seal({ kind })
   }
 }
+
+/**
+ * The gate of a route that does not enforce: its evidence is the denial that enforcement would have given, and it proves
+ * nothing about the client. Without a leave that holds now, that denial stands.
+ */
+export const admitInShadow = (shadow: Shadow | undefined, would: Denial, now: number): Result<Admission> =>
+  isInForce(shadow, now) ? seal({ kind: 'shadow', would: Object.freeze({ ...would }) }) : would
 
 // Distributes over the union so that each member keeps its own shape.
 type Unsealed<A> = A extends unknown ? Omit<A, typeof admitted> : never

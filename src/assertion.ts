@@ -25,7 +25,7 @@ export interface Moment {
 
 /**
  * What was verified, signed for one upstream: an upstream that checks it believes no header that came past Envoy. Says
- * nothing on open routes, and never holds the token.
+ * nothing where nothing was verified, and never holds the token.
  */
 export function buildAssertion(
   admission: Admission,
@@ -33,7 +33,7 @@ export function buildAssertion(
   { issuer, audience, lifetime }: AssertionRules,
   { now, id }: Moment,
 ): string | undefined {
-  if (admission.kind === 'open') return undefined
+  if (admission.kind === 'open' || admission.kind === 'shadow') return undefined
   const { token } = admission
   const binding = admission.kind === 'resource' ? admission.binding : undefined
   const issuedAt = Math.floor(now)

@@ -9,6 +9,7 @@ import { challengesOf, type SenderConstraintOptions } from './policies/sender-co
 import type { Policy, Ports } from './policy.ts'
 import { publications } from './resource-metadata.ts'
 import { buildRoutes, type Route } from './routes.ts'
+import { grantShadow } from './shadow.ts'
 
 /** A checked configuration and the outside world → the rules of one generation. Nothing is shared with the last one. */
 export function buildRules(config: Config, hash: string, ports: Ports): Rules {
@@ -46,6 +47,7 @@ function buildRoute(route: RouteConfig, ports: Ports): Route {
     template: route.template,
     challenges: challengesFor(route),
     pipeline: buildPipeline(policies),
+    shadow: route.shadow && grantShadow(route.shadow.until),
   }
 }
 
@@ -58,7 +60,11 @@ function timed(policy: Policy, { meter }: Ports): Policy {
     ...policy,
     evaluate: (request, proven) => {
       const begun = now()
-      const end = (): void => took(now() - begun)
+      const end = (): void => {
+        const ended = now()
+        took(ended - begun)
+        request.trace.ran(policy.name, begun, ended)
+      }
       const outcome = policy.evaluate(request, proven)
       if (outcome instanceof Promise) outcome.then(end, end)
       else end()

@@ -1,14 +1,15 @@
-import { admit } from './admission.ts'
-import { type Attributes, type Headers, readAttributes, readHeaders } from './attributes.ts'
+import type { AnomalyKind } from './anomalies/kinds.ts'
+import { type Attributes, readAttributes, readHeaders } from './attributes.ts'
 import { type CertificateSource, takeCertificate } from './client-certificate.ts'
+import { type Arrived, decide, modeOf, verified } from './decide.ts'
 import { type Denial, deny } from './denial.ts'
 import { refuseAmbiguous } from './guards.ts'
-import { type IdentityRules, identify } from './identity.ts'
+import type { IdentityRules } from './identity.ts'
 import { readInteractionId } from './interaction-id.ts'
 import type { Passage } from './pipeline.ts'
 import type { Evidence } from './policy.ts'
-import { type Decision, encode, internalErrorResponse, type Occasion } from './response.ts'
-import type { Match, Routes } from './routes.ts'
+import { type Decision, encode, internalErrorResponse, type Mode, type Occasion } from './response.ts'
+import type { Routes } from './routes.ts'
 import { Trace } from './trace.ts'
 import type { Call, CheckRequest, CheckResponse } from './wire.ts'
 
@@ -27,6 +28,10 @@ export interface Rules {
 /** What happened, for log and metrics. Holds no token, proof or certificate. */
 export interface DecisionRecord {
   readonly decision: Decision
+  /** `shadow`: it was allowed whatever was found. */
+  readonly mode: Mode
+  /** What a route that enforces would have answered, where that was not asked for. */
+  readonly would: Denial | undefined
   readonly occasion: Occasion
   readonly attributes: Attributes | undefined
   readonly evidence: Partial<Evidence>
@@ -34,6 +39,10 @@ export interface DecisionRecord {
   /** Seconds. */
   readonly duration: number
   readonly hash: string
+  /** What was odd about it; told by whoever watches, after the decision. */
+  readonly anomalies?: readonly AnomalyKind[]
+  /** Where the Check belongs in a trace of Envoy's (W3C Trace Context). */
+  readonly traceparent: string | undefined
 }
 
 /** What the core asks of the shell around it. */
@@ -45,7 +54,12 @@ export interface Surroundings {
   readonly monotonic: () => number
   /** A new RFC 4122 UUID. */
   readonly uuid: () => string
-  readonly observe: (record: DecisionRecord) => void
+  /**
+   * Takes the record before the answer leaves. A denial it gives leaves in its place; it waits no longer than told,
+   * milliseconds.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: most observers only look on
+  readonly observe: (record: DecisionRecord, within: number) => void | Denial | Promise<Denial | undefined>
   /** Told about every exception that ended in a 500. */
   readonly report: (error: unknown, interactionId: string) => void
   /** Resolves after that many milliseconds at the latest; `cancel` frees the timer. */
@@ -58,14 +72,11 @@ const MARGIN = 20
 export type Check = (wire: CheckRequest, call: Call) => CheckResponse | Promise<CheckResponse>
 
 /** Where a request arrived, as far as it could be read and matched. */
-interface Arrival {
-  readonly headers: Headers
+interface Arrival extends Arrived {
   readonly interactionId: string
   readonly trace: Trace
   readonly attributes: Attributes | undefined
-  readonly match: Match | undefined
-  /** Why it came no further. */
-  readonly denial: Denial | undefined
+  readonly traceparent: string | undefined
 }
 
 /** Decides, tells the observers, answers. Whatever goes wrong inside, the answer is a complete denial. */
@@ -73,14 +84,24 @@ export function buildCheck(surroundings: Surroundings): Check {
   return (wire, call) => {
     const begun = surroundings.monotonic()
     const rules = surroundings.rules()
-    let arrival: Arrival = { ...nowhere, trace: new Trace() }
-    const conclude = (passage: Passage): CheckResponse => answer(surroundings, rules, arrival, passage, begun)
-    const bug = (error: unknown): CheckResponse => fail(surroundings, rules, arrival, error, begun)
+    let arrival: Arrival = { ...nowhere, trace: new Trace(), traceparent: call.traceparent }
+    const bug = (error: unknown) => fail(surroundings, rules, arrival, error, begun)
+    // Whoever cannot record or encode a decision lets nothing pass, in shadow neither.
+    const unanswered = (error: unknown) =>
+      fail(surroundings, rules, { ...arrival, denial: bugged(error) }, error, begun)
+    const conclude = (passage: Passage): CheckResponse | Promise<CheckResponse> => {
+      try {
+        const response = answer(surroundings, rules, arrival, passage, begun, call.budget)
+        return response instanceof Promise ? response.catch(unanswered) : response
+      } catch (error) {
+        return unanswered(error)
+      }
+    }
     try {
-      arrival = arrive(wire, rules, surroundings.uuid)
+      arrival = arrive(wire, call, rules, surroundings)
       // Nobody waits for this answer any more, and a proof would be spent for nothing.
       if (call.budget <= MARGIN) return conclude(refused(deny('deadline', 'the time budget was spent on the way here')))
-      const passage = pass(arrival, call, surroundings.now())
+      const passage = pass(arrival, call)
       if (!(passage instanceof Promise)) return conclude(passage)
       const spent = (surroundings.monotonic() - begun) * 1000
       return withinBudget(passage, call.budget - spent - MARGIN, surroundings)
@@ -103,10 +124,18 @@ export const refuseUnread = (denial: Denial, wire: CheckRequest, uuid: () => str
   })
 
 /** CheckRequest → headers → attributes → route. */
-function arrive(wire: CheckRequest, rules: Rules, uuid: () => string): Arrival {
+function arrive(wire: CheckRequest, { traceparent }: Call, rules: Rules, { uuid, now }: Surroundings): Arrival {
   const headers = readHeaders(wire)
   const interactionId = readInteractionId(headers) ?? uuid()
-  const arrival = { ...nowhere, headers, interactionId, trace: new Trace(), denial: rules.refusal }
+  const arrival = {
+    ...nowhere,
+    headers,
+    interactionId,
+    trace: new Trace(),
+    denial: rules.refusal,
+    now: now(),
+    traceparent,
+  }
   if (rules.refusal) return arrival
 
   const read = readAttributes(wire, headers)
@@ -121,40 +150,35 @@ function arrive(wire: CheckRequest, rules: Rules, uuid: () => string): Arrival {
   return { ...arrival, attributes, match: match.value, denial }
 }
 
-const nowhere = { headers: new Map(), interactionId: '', attributes: undefined, match: undefined, denial: undefined }
+const nowhere = {
+  headers: new Map(),
+  interactionId: '',
+  attributes: undefined,
+  match: undefined,
+  denial: undefined,
+  now: Number.POSITIVE_INFINITY,
+}
 
 /** The policies of the matched route. */
-function pass(arrival: Arrival, call: Call, now: number): Passage | Promise<Passage> {
-  const { attributes, match, denial, trace } = arrival
+function pass(arrival: Arrival, call: Call): Passage | Promise<Passage> {
+  const { attributes, match, denial, trace, now } = arrival
   if (denial) return refused(denial)
   if (!attributes || !match) return refused(deny('internal_error', 'neither a route nor a denial'))
   const { route, parameters, target } = match
   return route.pipeline({ attributes, route: route.name, parameters, target, peer: call.peer, now, trace })
 }
 
-/** Evidence → admission → identity headers. */
-function decide({ match, headers }: Arrival, { evidence, denial }: Passage, rules: Rules): Decision {
-  if (denial) return denial
-  if (!match) return deny('internal_error', 'no route was matched')
-
-  const admission = admit(match.route.kind, evidence)
-  if (!admission.ok) return admission
-
-  const identity = identify(admission.value, headers, rules.identity)
-  if (!identity.ok) return identity
-
-  return { ok: true, admission: admission.value, identity: identity.value }
-}
-
-/** Records the decision and encodes it; both before anything leaves, so an allow without a record cannot happen. */
+/** Encodes the decision and records it; both before anything leaves, so an allow without a record cannot happen. */
 function answer(
   surroundings: Surroundings,
   rules: Rules,
   arrival: Arrival,
   passage: Passage,
   begun: number,
-): CheckResponse {
-  const decision = decide(arrival, passage, rules)
+  budget: number,
+): CheckResponse | Promise<CheckResponse> {
+  const decision = decide(arrival, passage, rules.identity)
+  const mode = modeOf(arrival, decision)
   const occasion: Occasion = {
     interactionId: arrival.interactionId || surroundings.uuid(),
     headers: arrival.headers,
@@ -162,19 +186,26 @@ function answer(
     challenges: arrival.match?.route.challenges,
     metadata: arrival.match?.metadata,
     verified: verified(passage.evidence),
+    mode,
     nonce: passage.evidence.binding?.proof?.nextNonce,
   }
   const response = encode(decision, occasion)
-  surroundings.observe({
+  const duration = surroundings.monotonic() - begun
+  const record: DecisionRecord = {
     decision,
+    mode,
+    would: decision.ok && decision.admission.kind === 'shadow' ? decision.admission.would : undefined,
     occasion,
     attributes: arrival.attributes,
     evidence: passage.evidence,
     trace: arrival.trace,
-    duration: surroundings.monotonic() - begun,
+    duration,
     hash: rules.hash,
-  })
-  return response
+    traceparent: arrival.traceparent,
+  }
+  const settle = (instead: Denial | undefined): CheckResponse => (instead ? encode(instead, occasion) : response)
+  const observed = surroundings.observe(record, budget - duration * 1000 - MARGIN)
+  return observed instanceof Promise ? observed.then(settle) : settle(observed ?? undefined)
 }
 
 /** The end of a Check that met a bug of ours. */
@@ -184,21 +215,19 @@ function fail(
   arrival: Arrival,
   error: unknown,
   begun: number,
-): CheckResponse {
+): CheckResponse | Promise<CheckResponse> {
   try {
     surroundings.report(error, arrival.interactionId)
-    return answer(surroundings, rules, arrival, refused(deny('internal_error', describe(error))), begun)
+    const response = answer(surroundings, rules, arrival, refused(bugged(error)), begun, 0)
+    return response instanceof Promise ? response.catch(() => internalErrorResponse) : response
   } catch {
     return internalErrorResponse
   }
 }
 
-const refused = (denial: Denial): Passage => ({ evidence: {}, denial })
+const bugged = (error: unknown): Denial => deny('internal_error', describe(error))
 
-const verified = ({ token, binding }: Partial<Evidence>): Occasion['verified'] => ({
-  ...(token && { issuer: token.issuer, clientId: token.clientId, subject: token.subject }),
-  ...(binding && { binding: binding.methods.join(' ') }),
-})
+const refused = (denial: Denial): Passage => ({ evidence: {}, denial })
 
 /** Waits for a pipeline that had to ask the outside world, but never longer than Envoy waits for us. */
 async function withinBudget(

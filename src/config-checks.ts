@@ -1,5 +1,6 @@
 import type { Config } from './config.ts'
 import { checkAdmin } from './config-admin.ts'
+import { checkAudit } from './config-audit.ts'
 import { checkCertificates } from './config-certificates.ts'
 import { checkEncryption } from './config-encryption.ts'
 import { checkResourceMetadata } from './config-metadata-checks.ts'
@@ -7,7 +8,9 @@ import { checkNonces } from './config-nonces.ts'
 import { checkOutbound } from './config-outbound.ts'
 import { checkDenyLists } from './config-revocation.ts'
 import { checkRoute } from './config-route-checks.ts'
+import { checkAnyEnforces } from './config-shadow.ts'
 import { checkStores } from './config-stores.ts'
+import { checkTracing } from './config-tracing.ts'
 import { ASSERTION_HEADER } from './identity.ts'
 import type { Problem } from './problems.ts'
 import { readAddress } from './trusted-proxies.ts'
@@ -21,11 +24,14 @@ export const checkConfig = (config: Config): readonly Problem[] => [
   ...checkOutbound(config),
   ...checkEncryption(config),
   ...checkStores(config),
+  ...checkTracing(config),
+  ...checkAudit(config),
   ...checkNonces(config),
   ...checkCertificates(config.clientCertificateFrom),
   ...checkIdentity(config),
   ...checkResourceMetadata(config),
   ...checkNames(config),
+  ...checkAnyEnforces(config),
   ...config.routes.flatMap((route, index) => checkRoute(route, config.routes.slice(0, index), config)),
 ]
 

@@ -6,6 +6,7 @@ import type { PolicyEntry } from './config-policies.ts'
 import { withoutDenyListPassword } from './config-revocation.ts'
 import { configSchema, type ParsedConfig } from './config-schema.ts'
 import { withoutPasswords } from './config-stores.ts'
+import { withoutKeys } from './config-tracing.ts'
 import { standardOrder } from './policies/registry.ts'
 
 /**
@@ -40,6 +41,7 @@ export function expandConfig(config: Config): unknown {
     authorizationServers: servers.map(withoutDenyListPassword),
     stores: withoutPasswords(stores),
     nonces: withoutSecrets(written.nonces),
+    ...(written.tracing && { tracing: withoutKeys(written.tracing) }),
   }
 }
 
@@ -50,7 +52,7 @@ const withoutSecrets = (nonces: z.input<typeof configSchema>['nonces']): object 
 })
 
 function expandRoute(route: RouteConfig): unknown {
-  const { name, kind, hosts, methods, path, exceptions, policies } = route
+  const { name, kind, hosts, methods, path, exceptions, policies, shadow } = route
   return {
     name,
     kind,
@@ -59,6 +61,8 @@ function expandRoute(route: RouteConfig): unknown {
     methods,
     path,
     exceptions,
+    mode: shadow ? 'shadow' : 'enforce',
+    ...(shadow?.until !== undefined && { until: shadow.until }),
     ...(isStandard(route) ? Object.assign({}, ...policies.map(entry)) : { pipeline: name }),
   }
 }

@@ -6,8 +6,16 @@ import type { Problem } from './problems.ts'
 /** Makes of a file name, written there, the one to open. */
 export type Locate = (path: Problem['path'], name: string) => string
 
-/** The same configuration with every file and directory it names located. */
-export function locateFiles(config: Config, locate: Locate, locateDirectory: Locate): Config {
+/**
+ * The same configuration with every file and directory it names located; `place` is for those that are written and need
+ * not be there.
+ */
+export function locateFiles(
+  config: Config,
+  locate: Locate,
+  locateDirectory: Locate,
+  place: (name: string) => string,
+): Config {
   const { tls } = config.listen
   const { assertion } = config.identity
   const { ca } = config.outbound
@@ -20,10 +28,20 @@ export function locateFiles(config: Config, locate: Locate, locateDirectory: Loc
     },
     outbound: { ...config.outbound, ...(ca !== undefined && { ca: locate(['outbound', 'ca'], ca) }) },
     stores: locateStores(config.stores, locate),
+    audit: locateAudit(config.audit, locate, place),
     authorizationServers: config.authorizationServers.map((server, index) =>
       locateOfServer(server, ['authorizationServers', index], locate, locateDirectory),
     ),
   }
+}
+
+function locateAudit(
+  { to, ...audit }: Config['audit'],
+  locate: Locate,
+  place: (name: string) => string,
+): Config['audit'] {
+  const located = locateAll(audit, ['signingKey'], ['audit'], locate)
+  return { ...located, to: to === 'stdout' ? to : { file: place(to.file) } }
 }
 
 const tlsFiles = ['certificate', 'key', 'clientCa'] as const

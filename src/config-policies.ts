@@ -13,6 +13,8 @@ export interface PolicyEntry {
   readonly options: unknown
   /** Where it is written: on the route, else in the pipeline; where it would be when it is there by default. */
   readonly at: Path
+  /** Where the pipeline has it, when the route adds options of its own. */
+  readonly under?: Path
 }
 
 /** The policy of that name among those of a route. */
@@ -72,8 +74,12 @@ export function readPolicies(route: ParsedRoute, at: Path, kind: RouteKind, read
 function readPipeline(name: string, { all, raw, problems }: Reading): readonly PolicyEntry[] | undefined {
   if (!Object.hasOwn(all.pipelines, name)) return undefined
   const entries: PolicyEntry[] = []
-  for (const [index, item] of (own(own(raw, 'pipelines') as JsonObject, name) as readonly unknown[]).entries()) {
-    const at = ['pipelines', name, index]
+  const written = own(own(raw, 'pipelines') as JsonObject, name)
+  const [place, items] = Array.isArray(written)
+    ? [['pipelines', name], written]
+    : [['pipelines', name, 'policies'], (written as { readonly policies: readonly unknown[] }).policies]
+  for (const [index, item] of items.entries()) {
+    const at = [...place, index]
     // The schema has accepted the document, so an item is a policy name or an object with one.
     const [policy, options] = typeof item === 'string' ? [item, {}] : (Object.entries(item as object)[0] ?? ['', {}])
     const entry = { name: policy as PolicyName, options, at: typeof item === 'string' ? at : [...at, policy] }
@@ -89,7 +95,14 @@ function join(entries: readonly PolicyEntry[], added: PolicyEntry): readonly Pol
   const { name, options, at } = added
   if (entries.some((entry) => entry.name === name))
     return entries.map((entry) =>
-      entry.name === name ? { name, at, options: merge(asMap(entry.options), asMap(options)) } : entry,
+      entry.name === name
+        ? {
+            name,
+            at,
+            ...(entry.at[0] === 'pipelines' && { under: entry.at }),
+            options: merge(asMap(entry.options), asMap(options)),
+          }
+        : entry,
     )
   const later = entries.findIndex((entry) => standardOrder.indexOf(entry.name) > standardOrder.indexOf(name))
   return entries.toSpliced(later < 0 ? entries.length : later, 0, added)
@@ -106,9 +119,10 @@ function merge(base: unknown, over: unknown): unknown {
 }
 
 /** Options that are fine on the pipeline and fine on the route can still contradict each other. */
-function parse({ name, options, at }: PolicyEntry, problems: Problem[]): PolicyEntry {
+function parse(entry: PolicyEntry, problems: Problem[]): PolicyEntry {
+  const { name, options, at } = entry
   const parsed = policies[name].options.safeParse(options)
-  if (parsed.success) return { name, options: parsed.data, at }
+  if (parsed.success) return { ...entry, options: parsed.data }
   for (const { path, message } of describeIssues(parsed.error.issues, options))
     problems.push({ path: [...at, ...path], message })
   return { name, options: policies[name].options.parse({}), at }

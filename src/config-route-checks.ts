@@ -1,7 +1,7 @@
 import type { Config, RouteConfig } from './config.ts'
 import { entryOf, type PolicyEntry } from './config-policies.ts'
 import { checkTokens } from './config-token-checks.ts'
-import { covers } from './path-template.ts'
+import { covers, overlaps } from './path-template.ts'
 import { needsOf, policies } from './policies/registry.ts'
 import type { ScopesOptions } from './policies/scopes.ts'
 import type { SenderConstraintOptions } from './policies/sender-constraint.ts'
@@ -126,7 +126,7 @@ export function looseScope(route: RouteConfig): string | undefined {
 function checkHidden(route: RouteConfig, before: readonly RouteConfig[], config: Config): readonly Problem[] {
   const above = before.filter((earlier) => covers(earlier.template, route.template))
   const hosts = authoritiesOf(route, config)
-  if (above.length === 0 || hosts.size === 0) return []
+  if (hosts.size === 0) return []
   const hiding = above.find(
     (earlier) =>
       isWithin(hosts, authoritiesOf(earlier, config)) &&
@@ -139,17 +139,29 @@ function checkHidden(route: RouteConfig, before: readonly RouteConfig[], config:
         message: `route "${route.name}" is never reached: "${hiding.name}" (${hiding.path}) before it takes all its requests`,
       },
     ]
-  return above
-    .filter(({ kind }) => strength[kind] < strength[route.kind])
+  return [...above, ...before.filter((earlier) => earlier.shadow && crosses(earlier, route))]
+    .filter((earlier) => isEverWeaker(earlier, route))
     .flatMap((weaker) => {
       const methods = route.methods.filter((one) => weaker.methods.includes(one))
       if (methods.length === 0 || !meets(hosts, authoritiesOf(weaker, config))) return []
-      const message = `the ${weaker.kind} route "${weaker.name}" (${weaker.path}) before it takes its ${methods.join(', ')} requests; leave the methods or hosts out of one of them`
+      const message = `the ${weaker.shadow ? 'shadowed' : weaker.kind} route "${weaker.name}" (${weaker.path}) before it takes its ${methods.join(', ')} requests; leave the methods or hosts out of one of them`
       return [{ path: route.at, message }]
     })
 }
 
-/** What a kind of route demands, compared with the others. */
+/** Some paths in common, and neither is an exception from the other. */
+const crosses = (one: RouteConfig, other: RouteConfig): boolean =>
+  overlaps(one.template, other.template) &&
+  !covers(one.template, other.template) &&
+  !covers(other.template, one.template)
+
+/** Whether there is a time at which the first demands less. Shadows end without anybody looking at the order again. */
+const isEverWeaker = (one: RouteConfig, other: RouteConfig): boolean =>
+  [0, one.shadow?.until ?? 0, other.shadow?.until ?? 0].some((time) => strengthOf(one, time) < strengthOf(other, time))
+
+/** What a route demands, compared with the others: in shadow nothing. */
+const strengthOf = ({ kind, shadow }: RouteConfig, time: number): number =>
+  shadow && (shadow.until === undefined || time < shadow.until) ? 0 : strength[kind]
 const strength = { open: 0, bearer: 1, resource: 2 } as const
 
 /** What Envoy may call the hosts a route is for (as in routes.ts). */

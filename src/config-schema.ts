@@ -1,11 +1,15 @@
 import { z } from 'zod'
 import { adminAccess } from './config-admin.ts'
+import { audit } from './config-audit.ts'
 import { encryption } from './config-encryption.ts'
+import { logging } from './config-log.ts'
 import { keys, outbound } from './config-outbound.ts'
 import { resourceMetadata } from './config-resource-metadata.ts'
 import { denyList } from './config-revocation.ts'
+import { modeOptions } from './config-shadow.ts'
 import { statusList } from './config-status-lists.ts'
 import { stores } from './config-stores.ts'
+import { tracing } from './config-tracing.ts'
 import { duration } from './durations.ts'
 import { type PolicyName, policies } from './policies/registry.ts'
 import { MAX_ELEMENTS } from './verify/xfcc.ts'
@@ -161,10 +165,14 @@ const route = z.strictObject({
   kind: z.enum(['resource', 'open', 'bearer']).optional(),
   exceptions: z.array(z.enum(exceptionNames)).default([]),
   pipeline: text.optional(),
+  ...modeOptions,
   ...policyOptions,
 })
 
-const pipelines = z.record(text, z.array(policyEntry).min(1))
+const policyList = z.array(policyEntry).min(1)
+
+/** The policies in order, alone or beside a mode. */
+const pipelines = z.record(text, z.union([policyList, z.strictObject({ ...modeOptions, policies: policyList })]))
 
 /** Addresses and ranges, or principals as Envoy writes them. */
 const trustedProxies = z.array(text).min(1)
@@ -191,6 +199,7 @@ const clientCertificateFrom = z.strictObject({
 /** The whole file. Every default stands here or in a policy's own options. */
 export const configSchema = z.strictObject({
   profile: z.enum(['fapi2-security', 'compat']).default('fapi2-security'),
+  ...modeOptions,
   listen: listen.prefault({}),
   publicOrigins: z.array(publicOrigin).min(1),
   clientCertificateFrom: clientCertificateFrom.prefault({}),
@@ -214,7 +223,10 @@ export const configSchema = z.strictObject({
   identity: identity.prefault({}),
   /** Protected resource metadata (RFC 9728) of the public origins. */
   resourceMetadata,
-  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+  log: logging.prefault({}),
+  audit: audit.prefault({}),
+  /** Absent: no spans. */
+  tracing: tracing.optional(),
   pipelines: pipelines.default({}),
   defaults: z.strictObject({ pipeline: text.optional() }).prefault({}),
   routes: z.array(route).min(1),

@@ -3,6 +3,7 @@ import type { RouteKind } from './admission.ts'
 import { checkConfig } from './config-checks.ts'
 import { openPolicies, type PolicyEntry, type Reading, readPolicies } from './config-policies.ts'
 import { configSchema, type ParsedConfig, type ParsedRoute } from './config-schema.ts'
+import { checkModes, type ShadowConfig, settleShadow } from './config-shadow.ts'
 import type { IdentityFact } from './identity.ts'
 import { compileTemplate, type Template } from './path-template.ts'
 import type { Problem } from './problems.ts'
@@ -21,6 +22,8 @@ export interface RouteConfig {
   readonly template: Template
   readonly exceptions: readonly string[]
   readonly policies: readonly PolicyEntry[]
+  /** Undefined: it enforces. */
+  readonly shadow: ShadowConfig | undefined
   /** Where it stands in the document. */
   readonly at: Problem['path']
 }
@@ -44,6 +47,8 @@ export interface Config
     | 'replicas'
     | 'limits'
     | 'log'
+    | 'tracing'
+    | 'audit'
   > {
   readonly publicOrigins: readonly PublicOrigin[]
   readonly authorizationServers: readonly ServerConfig[]
@@ -99,7 +104,7 @@ function build(
 ): { readonly config: Config; readonly problems: readonly Problem[] } {
   const reading: Reading = { all, raw: isObject(document) ? document : {}, problems: [] }
   const publicOrigins = all.publicOrigins.map((origin, index) => readOrigin(origin, index, reading.problems))
-  const { pipelines: _pipelines, defaults: _defaults, include: _include, ...kept } = all
+  const { pipelines: _pipelines, defaults: _defaults, include: _include, mode: _mode, until: _until, ...kept } = all
   const config: Config = {
     ...kept,
     publicOrigins,
@@ -111,7 +116,7 @@ function build(
     identity: { ...all.identity, headers: readIdentityNames(all.identity.headers) },
     routes: all.routes.map((route, index) => readRoute(route, index, reading)),
   }
-  const problems = [...reading.problems, ...checkConfig(config)]
+  const problems = [...reading.problems, ...checkModes(all), ...checkConfig(config)]
   // What stands in a pipeline is told once, not once for each route that runs it.
   const seen = new Set<string>()
   return { config, problems: problems.filter((one) => seen.size !== seen.add(JSON.stringify(one)).size) }
@@ -173,7 +178,7 @@ function readIdentityNames(headers: ParsedConfig['identity']['headers']): Config
 
 function readRoute(route: ParsedRoute, index: number, reading: Reading): RouteConfig {
   const at = ['routes', index]
-  const { problems } = reading
+  const { all, problems } = reading
   const template = compileTemplate(route.path)
   if (!template.ok) problems.push({ path: [...at, 'path'], message: template.problem })
   if (route.open && route.kind !== undefined && route.kind !== 'open')
@@ -188,6 +193,7 @@ function readRoute(route: ParsedRoute, index: number, reading: Reading): RouteCo
     // One that cannot be read is like no other, so no route is said to hide another because of it.
     template: template.ok ? template.value : { segments: [{ literal: `/${index}` }], rest: false },
     exceptions: route.exceptions,
+    shadow: settleShadow(route, at, all),
     policies: kind === 'open' ? openPolicies(route, at, reading) : readPolicies(route, at, kind, reading),
     at,
   }

@@ -138,6 +138,7 @@ export const answers = {
   keys_unavailable: unavailable('The keys of the authorization server are not available', 5),
   introspection_unavailable: unavailable('The authorization server could not be asked about the access token', 2),
   revocation_unavailable: unavailable('It is not known whether the access token has been revoked', 2),
+  audit_unavailable: unavailable('Decisions cannot be recorded', 1),
   deadline: unavailable('The decision took too long', 1),
   overload: unavailable('Too many requests at once', 1),
   draining: unavailable('The service is shutting down', 1),

@@ -39,3 +39,10 @@ export const duration = (min: number, max: number) =>
     .refine((seconds) => seconds >= min && seconds <= max, {
       error: `a duration from ${spellDuration(min)} to ${spellDuration(max)}`,
     })
+
+/** Whether the day that a time begins with exists: the thirtieth of February is none, whatever a lenient parser makes of it. */
+export function dayExists(time: string): boolean {
+  const day = time.slice(0, 10)
+  const midnight = Date.parse(`${day}T00:00:00Z`)
+  return Number.isFinite(midnight) && new Date(midnight).toISOString().startsWith(day)
+}

@@ -4,6 +4,7 @@ import { buildAssertion } from './assertion.ts'
 import { buildRules, unaskedLifetime } from './build.ts'
 import type { Rules } from './check.ts'
 import type { ServerConfig } from './config.ts'
+import { shadowNotes } from './config-shadow.ts'
 import { readAssertionKey } from './io/assertion-key.ts'
 import { boundedCache } from './io/caches.ts'
 import type { LoadedConfig } from './io/config-file.ts'
@@ -15,17 +16,18 @@ import type { LiveIntrospector } from './io/introspection.ts'
 import { buildIntrospectors } from './io/introspectors.ts'
 import { buildKeySource, type KeyEvent, type LiveKeySource } from './io/keys.ts'
 import type { Log } from './io/log.ts'
-import { observeIntrospection, observeRoutes } from './io/observation.ts'
+import { observeEnforcement, observeIntrospection, observeRoutes } from './io/observation.ts'
 import { type Outbound, readOutbound } from './io/outbound.ts'
 import { buildPlaces } from './io/places.ts'
 import { observeRevocations } from './io/revocation-observation.ts'
-import { buildRevocations, type ServerRevocations } from './io/revocations.ts'
+import { buildRevocations, closeRevocations, type ServerRevocations } from './io/revocations.ts'
 import { observeStatusLists } from './io/status-list-observation.ts'
 import { collectStatusLists } from './io/status-list-sources.ts'
 import type { LiveStatusLists } from './io/status-lists.ts'
 import { type Memory, monotonic, wall } from './memory.ts'
 import type { Metrics } from './metrics.ts'
 import type { Ports } from './policy.ts'
+import type { Introspector, Nonces } from './ports.ts'
 import type { DenyList } from './verify/deny-list.ts'
 import type { OpenedToken } from './verify/encrypted-token.ts'
 import { buildNonces, type NonceSecret, settleSecrets } from './verify/nonce.ts'
@@ -63,6 +65,13 @@ export interface World {
   readonly tryLater?: () => void
   /** Told how the last change ended, and which files a refused one named: their coming may mend it. */
   readonly concluded?: (result: 'applied' | 'refused', files: readonly string[]) => void
+  /** Take the places of what a trial beside the service must not touch or cannot know. */
+  readonly standIns?: {
+    readonly introspector?: Introspector | undefined
+    readonly nonces?: Nonces | undefined
+    /** Nothing that replicas share is opened. */
+    readonly alone?: boolean
+  }
 }
 
 /**
@@ -75,7 +84,7 @@ export function buildGeneration(
   world: World,
   listFiles?: ReadonlyMap<string, Reading<DenyList>>,
 ): Reading<Generation> {
-  const { memory, metrics, log, observeKeys: observe } = world
+  const { memory, metrics, log, observeKeys: observe, standIns = {} } = world
   const { config } = loaded
   const outbound = readOutbound(config)
   if (!outbound.ok) return outbound
@@ -95,7 +104,7 @@ export function buildGeneration(
     fetch,
     wall,
     monotonic,
-    observe: observeIntrospection(metrics, log),
+    observe: observeIntrospection(metrics, log.of('introspection')),
   })
   if (!introspectors.ok) return introspectors
   const recipients = readRecipients(config)
@@ -114,6 +123,7 @@ export function buildGeneration(
       wall,
       monotonic,
       observe: observeRevocations(metrics, log),
+      alone: standIns.alone,
     },
     listFiles,
   )
@@ -126,7 +136,8 @@ export function buildGeneration(
         {
           ...server,
           keys: mustGet(sources, server.name),
-          introspection: introspectors.value.get(server.name),
+          introspection:
+            server.revocation.introspection && (standIns.introspector ?? introspectors.value.get(server.name)),
           statusLists: statusLists.get(server.name),
           revocations: revocations.value.get(server.name),
           recipient: recipients.value.get(server.name),
@@ -136,7 +147,7 @@ export function buildGeneration(
     ),
     replays: memory.replays,
     proofKeys: memory.proofKeys,
-    nonces: buildNonces({ secrets: nonceSecrets, step, monotonic }),
+    nonces: standIns.nonces ?? buildNonces({ secrets: nonceSecrets, step, monotonic }),
     // A new one per configuration: what was verified under other rules is verified again.
     signedTokens: boundedCache<true>(50_000, 60, hooks),
     openedTokens: boundedCache<OpenedToken>(2000, 60),
@@ -169,13 +180,23 @@ function bindPolicy(metrics: Metrics, policy: string): (seconds: number) => void
 }
 
 /** Puts a generation in force for what outlives it. */
-export function enforce({ loaded, outbound }: Generation, { memory, metrics }: World): void {
+export function enforce({ loaded, outbound }: Generation, { memory, metrics, log }: World): void {
   Object.assign(memory.outbound, outbound)
   // What is left of servers that are gone; the others tell anew as soon as their keys have been looked at.
   for (const gauge of [metrics.jwksKeys, metrics.jwksSkipped, metrics.jwksLeaks, metrics.dependencyUp]) gauge.reset()
   if (memory.replays.capacity === undefined)
     metrics.dependencyUp.labels('replay').set(memory.replays.trouble() === undefined ? 1 : 0)
   observeRoutes(metrics, loaded.config, loaded.hash, productVersion())
+  observeEnforcement(metrics, loaded.config, wall())
+  const say = log.of('configuration').event
+  for (const note of shadowNotes(loaded.config, wall())) say('warn', 'not enforcing', { note })
+}
+
+/** Ends what a generation keeps open. */
+export function closeSources({ sources, statusLists, revocations }: Generation): void {
+  closeRevocations(revocations)
+  for (const source of sources.values()) void source.close()
+  for (const list of statusLists.values()) list.close()
 }
 
 /** Whether a server's keys still come from the same place; a key file is read again either way. */

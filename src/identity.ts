@@ -56,7 +56,7 @@ export function identify(admission: Admission, headers: Headers, rules: Identity
 }
 
 function facts(admission: Admission): readonly (readonly [IdentityFact, string | undefined])[] {
-  if (admission.kind === 'open') return []
+  if (admission.kind === 'open' || admission.kind === 'shadow') return []
   const { token } = admission
   const bound = admission.kind === 'resource' ? admission.binding : undefined
   return [
@@ -80,10 +80,12 @@ function removals(
   rules: IdentityRules,
   set: readonly (readonly [string, string])[],
 ): readonly string[] {
-  const ours = new Set([...rules.headers.values()].map(fold))
+  const ours = foldedNames(rules)
   const spent = new Set<string>()
-  if (admission.kind !== 'open' && rules.token === 'strip') spent.add('authorization')
-  if (admission.kind !== 'open' && rules.proof === 'strip') spent.add('dpop')
+  // Where nothing was verified, nothing was used up.
+  const used = admission.kind !== 'open' && admission.kind !== 'shadow'
+  if (used && rules.token === 'strip') spent.add('authorization')
+  if (used && rules.proof === 'strip') spent.add('dpop')
   const names: string[] = []
   for (const name of headers.keys()) {
     const folded = fold(name)
@@ -91,6 +93,27 @@ function removals(
     if (!foreign && !spent.has(name)) continue
     if (!set.some(([own]) => own === name)) names.push(name)
   }
+  return names
+}
+
+/** Whether the client sent a header that an upstream could take for one of ours. */
+export function isForged(headers: Headers, rules: Pick<IdentityRules, 'headers'>): boolean {
+  const ours = foldedNames(rules)
+  for (const name of headers.keys()) {
+    const folded = fold(name)
+    if (ours.has(folded) || folded.startsWith('x-authz-')) return true
+  }
+  return false
+}
+
+/** By the rules they come from, which every request asks for. */
+const namesOf = new WeakMap<IdentityRules['headers'], ReadonlySet<string>>()
+
+function foldedNames({ headers }: Pick<IdentityRules, 'headers'>): ReadonlySet<string> {
+  const known = namesOf.get(headers)
+  if (known) return known
+  const names = new Set([...headers.values()].map(fold))
+  namesOf.set(headers, names)
   return names
 }
 

@@ -1,4 +1,5 @@
 import { type KeyObject, randomBytes } from 'node:crypto'
+import type { ClientMemory, TokenMemory } from './anomalies/detector.ts'
 import type { Config } from './config.ts'
 import { boundedCache } from './io/caches.ts'
 import type { Outbound } from './io/outbound.ts'
@@ -53,6 +54,12 @@ export function buildMemory(config: Config, shared?: LiveReplays) {
         monotonic,
       }),
     proofKeys: boundedCache<KeyObject>(10_000, 3600),
+    /** What anomalies are noticed by. Seconds: longer than any token lives that is not asked about; a day; an hour. */
+    anomalies: {
+      tokens: boundedCache<TokenMemory>(50_000, 3600),
+      clients: boundedCache<ClientMemory>(10_000, 86_400),
+      networks: boundedCache<ClientMemory>(10_000, 3600),
+    },
     /** Makes nonces where the configuration names no secrets. */
     nonceSecret: randomBytes(32).toString('base64url'),
     /** What calls by sources of any age trust now, and where they may go. */

@@ -39,6 +39,7 @@ export function buildMetrics() {
       ...common('histogram', 'policy_duration_seconds', ['policy'], 'Time from the call of a policy to its answer.'),
       buckets: [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 0.05, 0.5],
     }),
+    spans: counter('spans_total', ['result'], 'Spans by what became of them: recorded, exported, failed.'),
     shed: counter('checks_shed_total', ['reason'], 'Checks refused before they were looked at.'),
     refusedPeers: counter('peers_refused_total', [], 'Checks from a TLS peer that is not pinned.'),
     tokenCacheHits: counter('token_cache_hits_total', [], 'Access tokens whose signature was known already.'),
@@ -114,7 +115,13 @@ export function buildMetrics() {
     ),
     reloads: counter('config_reloads_total', ['result'], 'Configurations read: applied or refused.'),
     reloadSuccess: gauge('config_last_success_timestamp_seconds', [], 'When a configuration was last applied.'),
-    enforcing: gauge('enforcing', ['route'], '1 when the route enforces.'),
+    enforcing: gauge('enforcing', ['route'], '1 when the route enforces, 0 in shadow.'),
+    shadowDenials: counter(
+      'shadow_denials_total',
+      ['route', 'reason'],
+      'Requests let pass in shadow that enforcement would have refused.',
+    ),
+    anomalies: counter('anomalies_total', ['kind'], 'Requests with something about them that attacks have too.'),
     exceptions: gauge('exceptions', ['route', 'exception'], '1 for each exception a route makes.'),
     exceptionsThrown: counter('internal_errors_total', [], 'Checks that ended in an exception of ours and a 500.'),
     revocationEntries: gauge(
@@ -142,6 +149,16 @@ export function buildMetrics() {
       ['action', 'result'],
       'Operator actions by what came of them: done, failed, refused, or unauthenticated.',
     ),
+    auditRecords: counter('audit_records_total', [], 'Audit records written.'),
+    auditFailures: counter('audit_failures_total', [], 'Times audit records could no longer be written.'),
+    auditDropped: counter(
+      'audit_dropped_total',
+      [],
+      'Denials that have no audit record, because none could be written.',
+    ),
+    auditUp: gauge('audit_up', [], '1 when the last audit record could be written.'),
+    auditQueue: gauge('audit_queue_bytes', [], 'Audit records that wait to be written.'),
+    auditCheckpoint: gauge('audit_last_checkpoint_timestamp_seconds', [], 'When audit records were last signed.'),
     buildInfo: gauge('build_info', ['version', 'config_hash'], 'Version and configuration in force.'),
   } as const
 }

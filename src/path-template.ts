@@ -70,3 +70,16 @@ export function covers(first: Template, second: Template): boolean {
     return 'literal' in other && other.literal === segment.literal
   })
 }
+
+/** Whether some path is matched by both. */
+export function overlaps(one: Template, other: Template): boolean {
+  const [shorter, longer] = one.segments.length <= other.segments.length ? [one, other] : [other, one]
+  if (shorter.segments.length < longer.segments.length && !shorter.rest) return false
+  return shorter.segments.every((segment, index) => {
+    const counterpart = longer.segments[index]
+    if (!counterpart) return false
+    // A parameter is never empty.
+    if ('name' in segment) return 'name' in counterpart || counterpart.literal !== ''
+    return 'name' in counterpart ? segment.literal !== '' : segment.literal === counterpart.literal
+  })
+}

@@ -35,8 +35,11 @@ export interface Nonces {
   readonly lifetime: number
   /** What a client of that public origin is to use from now on. */
   issue(origin: string, now: number): string
-  /** `current`: good, and none is newer. `aging`: good for now. `foreign`: not one of ours for that origin and time. */
-  judge(origin: string, nonce: string, now: number): 'current' | 'aging' | 'foreign'
+  /**
+   * `current`: good, and none is newer. `aging`: good for now. `expired`: one of ours of the last day, for that origin.
+   * `foreign`: any other.
+   */
+  judge(origin: string, nonce: string, now: number): 'current' | 'aging' | 'expired' | 'foreign'
 }
 
 /** `found` holds one to four keys that fit; `unknown` means the issuer is known not to have such a key. */

@@ -14,10 +14,11 @@ const NEW_KEYS = 3000
  */
 export async function swap(current: Generation, world: World): Promise<Generation> {
   const { file, environment, metrics, log } = world
+  const say = log.of('configuration').event
   const refused = (problems: unknown, files: readonly string[] = []): Generation => {
     world.concluded?.('refused', files)
     metrics.reloads.labels('refused').inc()
-    log.event('error', 'configuration refused, the last good one stays', { problems })
+    say('error', 'configuration refused, the last good one stays', { problems })
     return current
   }
   try {
@@ -47,10 +48,11 @@ export async function swap(current: Generation, world: World): Promise<Generatio
     for (const source of next.sources.values()) void source.load()
     world.concluded?.('applied', [])
     metrics.reloads.labels('applied').inc()
-    log.setLevel(loaded.config.log.level)
+    log.setLevel(loaded.config.log.level, loaded.config.log.components)
     const [fixed, running] = [loaded.config, current.loaded.config].map(describeFixed)
-    if (fixed !== running) log.event('warn', 'changes of listen, stores and limits take effect at the next start')
-    log.event('info', 'configuration applied', { config: loaded.hash.slice(0, 12) })
+    if (fixed !== running)
+      say('warn', 'changes of listen, stores, limits, tracing and audit take effect at the next start')
+    say('info', 'configuration applied', { config: loaded.hash.slice(0, 12) })
     return next
   } catch (error) {
     return refused([{ message: error instanceof Error ? error.message : String(error) }])
@@ -58,8 +60,8 @@ export async function swap(current: Generation, world: World): Promise<Generatio
 }
 
 /** What was settled when the process started. Tokens of operators were not, only that there is a port for them. */
-const describeFixed = ({ listen, stores, limits }: Config): string =>
-  JSON.stringify([{ ...listen, adminAccess: listen.adminAccess !== undefined }, stores, limits])
+const describeFixed = ({ listen, stores, limits, tracing, audit }: Config): string =>
+  JSON.stringify([{ ...listen, adminAccess: listen.adminAccess !== undefined }, stores, limits, tracing, audit])
 
 /** Names of the servers whose sources are new and have given no keys in time. */
 async function firstKeys(next: Generation, current: Generation, { memory }: World): Promise<readonly string[]> {

@@ -14,6 +14,9 @@ interface Allowance {
 
 export type Decision = Allowance | Denial
 
+/** Whether what a route would refuse is refused. */
+export type Mode = 'enforce' | 'shadow'
+
 /** What an answer needs besides the decision. */
 export interface Occasion {
   readonly interactionId: string
@@ -30,6 +33,8 @@ export interface Occasion {
     readonly subject?: string
     readonly binding?: string
   }
+  /** Whether the route enforces. */
+  readonly mode?: Mode
   /** The nonce an admitted client is to use from now on. */
   readonly nonce?: string | undefined
 }
@@ -38,7 +43,8 @@ export interface Occasion {
 export function encode(decision: Decision, occasion: Occasion): CheckResponse {
   if (!decision.ok) return refuse(decision, occasion)
   if (!isAdmission(decision.admission)) return refuse(deny('internal_error', 'the admission is not genuine'), occasion)
-  return allow(decision.identity, occasion)
+  const { admission, identity } = decision
+  return admission.kind === 'shadow' ? pass(admission.would, identity, occasion) : allow(identity, occasion)
 }
 
 function allow(identity: Identity, occasion: Occasion): Allow {
@@ -50,9 +56,19 @@ function allow(identity: Identity, occasion: Occasion): Allow {
       headersToRemove: identity.remove,
       responseHeadersToAdd: [interaction, ...renewal(occasion.nonce)],
     },
-    dynamicMetadata: metadata('allow', 'allowed', occasion),
+    dynamicMetadata: metadata('allow', 'allowed', occasion, occasion.mode === 'shadow' ? { mode: 'shadow' } : {}),
   }
 }
+
+/**
+ * Lets pass what would have been refused, as if we were not there: nothing is added to request and answer, the client's
+ * own identity headers go, and nobody is named who has not shown that it is them.
+ */
+const pass = ({ reason: would }: Denial, { remove }: Identity, occasion: Occasion): Allow => ({
+  status: { code: 0 },
+  okResponse: { headers: [], headersToRemove: remove, responseHeadersToAdd: [] },
+  dynamicMetadata: metadata('allow', 'allowed', { ...occasion, verified: {} }, { mode: 'shadow', would }),
+})
 
 /** Takes the place of what the upstream says about nonces and caches (RFC 9449 section 8.2): one nonce, kept nowhere. */
 const renewal = (nonce: string | undefined): readonly HeaderOption[] =>
@@ -108,9 +124,14 @@ function grpcCode(status: number): Deny['status']['code'] {
  * Envoy's access log, rate limits and the RBAC lock behind us read this. What has no UTF-8 is left out: it would make
  * the whole answer unreadable, and Envoy can be told to let requests pass then.
  */
-function metadata(decision: 'allow' | 'deny', reason: string, { route, interactionId, verified }: Occasion): Struct {
+function metadata(
+  decision: 'allow' | 'deny',
+  reason: string,
+  { route, interactionId, verified }: Occasion,
+  shadow: { readonly mode?: 'shadow'; readonly would?: string } = {},
+): Struct {
   const fields: Record<string, { readonly stringValue: string }> = {}
-  const entries = { decision, reason, route, interactionId, ...verified }
+  const entries = { decision, reason, route, interactionId, ...verified, ...shadow }
   for (const [key, value] of Object.entries(entries))
     if (value !== '' && value?.isWellFormed()) fields[key] = { stringValue: value }
   return { fields }

@@ -5,6 +5,7 @@ import { deny, ok, type Result } from './denial.ts'
 import { matchTemplate, type Template } from './path-template.ts'
 import type { Pipeline } from './pipeline.ts'
 import { ReadOnlyMap } from './read-only-map.ts'
+import type { Shadow } from './shadow.ts'
 import { canonicalPath } from './verify/target-uri.ts'
 
 /** A configured match and what it demands. */
@@ -17,6 +18,8 @@ export interface Route {
   readonly template: Template
   readonly challenges: Challenges
   readonly pipeline: Pipeline
+  /** Leave not to enforce; undefined on every other route. */
+  readonly shadow?: Shadow | undefined
 }
 
 /** A public origin: what clients call us, and by which authorities Envoy may know it. */

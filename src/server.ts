@@ -25,14 +25,17 @@ export interface ServerParts {
   readonly concurrentChecks: number
   readonly check: (request: CheckRequest, call: Call) => CheckResponse | Promise<CheckResponse>
   /** A complete denial for a Check that is not looked at. */
-  readonly refuse: (reason: Extract<DenyReason, 'overload' | 'draining'>, request: CheckRequest) => CheckResponse
+  readonly refuse: (reason: Unseen | 'draining', request: CheckRequest) => CheckResponse
   /** The answer when even `check` failed. */
   readonly fallback: CheckResponse
   readonly health: Health
   /** Says that no Check may be worked on now, because what has to be told of it has nowhere to go. */
-  readonly congested?: () => boolean
-  readonly observe: (event: 'shed' | 'unpinned' | 'bug', error?: unknown) => void
+  readonly congested?: () => Unseen | undefined
+  readonly observe: (event: 'shed' | 'unrecorded' | 'unpinned' | 'bug', error?: unknown) => void
 }
+
+/** Why a Check is not looked at. */
+type Unseen = Extract<DenyReason, 'overload' | 'audit_unavailable'>
 
 export interface CheckServer {
   /** Where it listens, with the real port. */
@@ -119,9 +122,10 @@ type Handler = (call: ServerUnaryCall<CheckRequest, CheckResponse>, done: sendUn
 /** Counts, identifies, hands over, and answers whatever comes of it. grpc-js does not wait for a handler: nothing may escape. */
 function checkHandler(parts: ServerParts, tls: ServerTls | undefined, pending: Pending): Handler {
   return (call, done) => {
-    if (pending.size >= parts.concurrentChecks || parts.congested?.() === true) {
-      parts.observe('shed')
-      done(null, parts.refuse('overload', call.request))
+    const reason = pending.size >= parts.concurrentChecks ? 'overload' : parts.congested?.()
+    if (reason !== undefined) {
+      parts.observe(reason === 'overload' ? 'shed' : 'unrecorded')
+      done(null, parts.refuse(reason, call.request))
       return
     }
     const peer = tls?.pinned ? tls.identify(call.getAuthContext()) : 'local'
@@ -141,7 +145,7 @@ function checkHandler(parts: ServerParts, tls: ServerTls | undefined, pending: P
     }
     let response: CheckResponse | Promise<CheckResponse>
     try {
-      response = parts.check(call.request, { peer, budget: budgetOf(call) })
+      response = parts.check(call.request, { peer, budget: budgetOf(call), traceparent: traceparentOf(call) })
     } catch (error) {
       fail(error)
       return
@@ -158,6 +162,12 @@ function budgetOf(call: ServerUnaryCall<CheckRequest, CheckResponse>): number {
   const [announced] = call.metadata.get('x-envoy-expected-rq-timeout-ms')
   const expected = typeof announced === 'string' && /^[0-9]{1,7}$/.test(announced) ? Number(announced) : MAX_BUDGET
   return Math.min(left, expected || MAX_BUDGET, MAX_BUDGET)
+}
+
+/** Envoy puts its own here when it traces; a client's stands among the headers of the request. */
+function traceparentOf({ metadata }: ServerUnaryCall<CheckRequest, CheckResponse>): string | undefined {
+  const [value] = metadata.get('traceparent')
+  return typeof value === 'string' && value.length <= 128 ? value : undefined
 }
 
 async function bind(server: Server, address: string, credentials: ServerCredentials): Promise<Reading<string>> {

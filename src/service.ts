@@ -1,22 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import { collectDefaultMetrics } from 'prom-client'
+import { buildDetector } from './anomalies/detector.ts'
 import { buildCheck, refuseUnread } from './check.ts'
 import { deny } from './denial.ts'
-import { buildGeneration, enforce, type Generation, type Loaded } from './generation.ts'
-import { flushKeys } from './io/admin-actions.ts'
+import { buildGeneration, closeSources, enforce, type Generation, type Loaded } from './generation.ts'
+import { type Audit, auditFirst } from './io/audit-records.ts'
 import { buildHealth } from './io/health.ts'
 import { productVersion } from './io/http.ts'
 import { openHttpPorts } from './io/http-ports.ts'
 import type { LiveKeySource } from './io/keys.ts'
 import { buildLog, type LineSink } from './io/log.ts'
-import { observeAdmin, observeDecision, observeKeys, observeStore } from './io/observation.ts'
-import { revocationActions } from './io/revocation-actions.ts'
-import { showRevocations } from './io/revocation-observation.ts'
-import { closeRevocations } from './io/revocations.ts'
+import { observeKeys, observeStore } from './io/observation.ts'
+import { keepDecisions } from './io/recent-decisions.ts'
 import { timer } from './io/timer.ts'
+import type { Tracing } from './io/tracing.ts'
 import { oneAtATime, watchFiles } from './io/watch.ts'
 import { buildMemory, type Memory, monotonic, openReplays, wall } from './memory.ts'
-import { buildMetrics, type Metrics } from './metrics.ts'
+import { buildMetrics } from './metrics.ts'
+import { buildOperations, refreshMetrics } from './operations.ts'
+import { openRecording, traceDecisions } from './recording.ts'
 import { swap } from './reload.ts'
 import { internalErrorResponse } from './response.ts'
 import { startServer } from './server.ts'
@@ -26,8 +28,10 @@ import { type Reading, read, unreadable } from './verify/reading.ts'
 /** A running service. */
 export interface Service {
   readonly addresses: { readonly check: string; readonly http: readonly string[] }
-  /** Stops taking new work, finishes the old, closes everything. */
-  readonly stop: () => Promise<void>
+  /** Stops taking new work, finishes the old, closes everything. Says whether the audit has all its records. */
+  readonly stop: () => Promise<boolean>
+  /** Goes on in the audit file that has the name now. */
+  readonly reopen: () => void
 }
 
 /** What a start needs from the process around it. */
@@ -43,8 +47,6 @@ const FIRST_KEYS = 3000
 const LOOK = 100
 /** A change that was refused for want of keys is tried again after this time, milliseconds. */
 const RETRY = 10_000
-/** Bytes of log lines that may wait for whoever reads them; beyond it nothing is decided, because nobody would learn of it. */
-const MAX_BACKLOG = 8_388_608
 /** When no Check came for so many seconds, nobody sends any more. */
 const QUIET = 0.5
 
@@ -53,20 +55,18 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
   const { listen, limits } = loaded.config
   const metrics = buildMetrics()
   collectDefaultMetrics({ register: metrics.registry })
-  const log = buildLog(loaded.config.log.level, surroundings.output)
+  const log = buildLog(loaded.config.log.level, surroundings.output, loaded.config.log.components)
+  const say = log.of('server').event
   const health = buildHealth()
-  const shared = openReplays(loaded.config, observeStore(metrics, log))
+  const shared = openReplays(loaded.config, observeStore(metrics, log.of('replay')))
   if (!shared.ok) return unreadable(`stores.replay: ${shared.problem}`)
   const memory = buildMemory(loaded.config, shared.value)
   let retry: NodeJS.Timeout | undefined
   let lastChange: 'applied' | 'refused' = 'applied'
   let refusedFiles: readonly string[] = []
   const world = {
-    ...surroundings,
-    memory,
-    metrics,
-    log,
-    observeKeys: observeKeys(metrics, log),
+    ...{ ...surroundings, memory, metrics, log },
+    observeKeys: observeKeys(metrics, log.of('keys')),
     tryLater: () => {
       clearTimeout(retry)
       if (phase !== 'draining') retry = setTimeout(() => void reload(), RETRY).unref()
@@ -77,7 +77,6 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
     },
   }
   if (shared.value) metrics.withoutRoom()
-  showRoom(metrics, memory)
 
   const first = buildGeneration(loaded, undefined, world)
   if (!first.ok) {
@@ -86,11 +85,24 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
   }
   let current = first.value
   enforce(current, world)
+  const opened = await openRecording(loaded, { metrics, log, output: surroundings.output })
+  if (!opened.ok) return await abandon(opened.problem, current, memory)
+  const { audit, ...recording } = opened.value
+  const recent = keepDecisions(wall)
+  let traces: Tracing | undefined
+  const detect = buildDetector({ ...memory.anomalies, identity: () => current.rules.identity })
 
   let phase: Phase = 'starting'
   /** Until the first usable key set nothing is decided, not even on open routes. */
   let keysSeen = false
   let lastCheck = monotonic()
+  const recorded = auditFirst(audit, (record) => {
+    recording.observe(record)
+    // Kept for those who may ask, and for nobody else.
+    if (current.loaded.config.listen.adminAccess) recent.take(record)
+    else recent.clear()
+    traces?.observe(record)
+  })
   const check = buildCheck({
     rules: () => {
       lastCheck = monotonic()
@@ -100,10 +112,10 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
     now: wall,
     monotonic,
     uuid: randomUUID,
-    observe: observeDecision(metrics, log),
+    observe: (decided, within) => recorded({ ...decided, anomalies: detect(decided, wall()) }, within),
     report: (error, interactionId) => {
       metrics.exceptionsThrown.inc()
-      log.event('error', 'internal error', {
+      say('error', 'internal error', {
         interactionId,
         error: error instanceof Error ? error.stack : String(error),
       })
@@ -116,40 +128,36 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
     check,
     refuse: (reason, request) => refuseUnread(deny(reason, 'not decided'), request, randomUUID),
     fallback: internalErrorResponse,
-    congested: () => (surroundings.output.backlog?.() ?? 0) > MAX_BACKLOG,
+    congested: recording.congested,
     health,
     observe: (event, error) => {
-      if (event === 'shed') metrics.shed.labels('overload').inc()
+      if (event === 'unrecorded') audit.refused()
+      if (event === 'shed' || event === 'unrecorded')
+        metrics.shed.labels(event === 'shed' ? 'overload' : 'audit_unavailable').inc()
       else if (event === 'unpinned') metrics.refusedPeers.inc()
-      else log.event('error', 'internal error', { error: error instanceof Error ? error.stack : String(error) })
+      else say('error', 'internal error', { error: error instanceof Error ? error.stack : String(error) })
     },
   })
-  if (!server.ok) return abandon(server.problem, current, memory)
+  if (!server.ok) return await abandon(server.problem, current, memory, audit)
 
   const obstacles = (): readonly string[] => (phase === 'starting' ? waitingFor(current, memory) : [])
-  const status = () => describeStatus({ phase, lastChange, waitingFor: obstacles() }, current, memory)
-  const scraped = (): void => {
-    showRoom(metrics, memory)
-    showRevocations(metrics, current.revocations)
+  const status = () =>
+    describeStatus({ phase, lastChange, waitingFor: obstacles(), audit: audit.trouble() }, current, memory)
+  const refresh = (): void => {
+    refreshMetrics(metrics, current, memory)
+    recording.refresh()
   }
-  const contents = { registry: metrics.registry, status, beforeScrape: scraped }
-  const admin = {
-    actions: [
-      flushKeys(() => current.sources),
-      ...revocationActions(() => current.revocations, {
-        wall,
-        count: (server, result) => metrics.revocationPushes.labels(server, result).inc(),
-      }),
-    ],
-    tokens: () => current.loaded.config.listen.adminAccess?.tokens,
-    monotonic,
-    observe: observeAdmin(metrics, log),
-  }
-  const http = await openHttpPorts(listen, { ...contents, jwks: () => current.jwks }, admin)
+  const contents = { registry: metrics.registry, status, beforeScrape: refresh, jwks: () => current.jwks }
+  const http = await openHttpPorts(
+    listen,
+    contents,
+    buildOperations(() => current, recent, metrics, log),
+  )
   if (!http.ok) {
     await server.value.drain(0)
-    return abandon(http.problem, current, memory)
+    return await abandon(http.problem, current, memory, audit)
   }
+  traces = await traceDecisions(current, metrics)
 
   const tellExpiry = (): void => {
     const expiry = server.value.certificateExpiry()
@@ -160,7 +168,7 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
     const problem = server.value.reloadTls()
     if (problem !== undefined) {
       metrics.reloads.labels('refused').inc()
-      log.event('error', 'TLS files refused, the last good ones stay', { problem })
+      log.of('configuration').event('error', 'TLS files refused, the last good ones stay', { problem })
     }
     tellExpiry()
     if (phase !== 'draining') current = await swap(current, world)
@@ -177,18 +185,19 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
     await firstKeys(current.sources)
     for (let told = ''; obstacles().length > 0; await timer(LOOK).elapsed) {
       const waits = obstacles().join(', ')
-      if (waits !== told) log.event('info', 'not ready yet', { ...addresses, waitingFor: obstacles() })
+      if (waits !== told) say('info', 'not ready yet', { ...addresses, waitingFor: obstacles() })
       told = waits
     }
     if (phase !== 'starting') return
     phase = 'ready'
     health.set(true)
-    log.event('info', 'ready', { ...addresses, config: current.loaded.hash.slice(0, 12), version: productVersion() })
+    say('info', 'ready', { ...addresses, config: current.loaded.hash.slice(0, 12), version: productVersion() })
   }
   void becomeReady()
 
   return read({
     addresses,
+    reopen: audit.reopen,
     stop: async () => {
       phase = 'draining'
       watcher.close()
@@ -200,16 +209,14 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
       await server.value.drain(Math.max(0, end - monotonic()))
       closeSources(current)
       memory.replays.close()
+      await traces?.close()
       for (const port of http.value) await port.close()
-      log.event('info', 'stopped')
+      const complete = await audit.close()
+      if (!complete) say('error', 'audit records were lost')
+      say('info', 'stopped')
+      return complete
     },
   })
-}
-
-/** How full the memory is; a shared store is for its own monitoring to watch. */
-function showRoom({ replayEntries, replayCapacity }: Metrics, { replays }: Memory): void {
-  if (replays.size !== undefined) replayEntries.set(replays.size)
-  if (replays.capacity !== undefined) replayCapacity.set(replays.capacity)
 }
 
 const noKeysYet = deny('starting', 'no authorization server has given its keys yet')
@@ -221,13 +228,13 @@ async function firstKeys(sources: ReadonlyMap<string, LiveKeySource>): Promise<v
   limit.cancel()
 }
 
-function closeSources({ sources, statusLists, revocations }: Generation): void {
-  closeRevocations(revocations)
-  for (const source of sources.values()) void source.close()
-  for (const list of statusLists.values()) list.close()
-}
-
-function abandon(problem: string, generation: Generation, { replays }: Memory): Reading<never> {
+async function abandon(
+  problem: string,
+  generation: Generation,
+  { replays }: Memory,
+  audit?: Audit,
+): Promise<Reading<never>> {
+  await audit?.close()
   replays.close()
   closeSources(generation)
   return unreadable(problem)

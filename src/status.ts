@@ -1,3 +1,4 @@
+import { notEnforcing } from './config-shadow.ts'
 import type { Generation } from './generation.ts'
 import { causes } from './io/redis-failures.ts'
 import { describeRevocations } from './io/revocation-observation.ts'
@@ -11,6 +12,8 @@ interface Moment {
   readonly phase: Phase
   readonly lastChange: 'applied' | 'refused'
   readonly waitingFor: readonly string[]
+  /** Why no audit record can be written. */
+  readonly audit?: string | undefined
 }
 
 /** Some authorization server has given keys that can be used. */
@@ -40,7 +43,7 @@ export function waitingFor(generation: Generation, { settledAt, startedAt, repla
 
 /** `/readyz`: ready once; afterwards trouble with keys and with sources of revocation is shown as degraded and answered route by route. */
 export function describeStatus(
-  { phase, lastChange, waitingFor: waiting }: Moment,
+  { phase, lastChange, waitingFor: waiting, audit }: Moment,
   generation: Generation,
   memory: Memory,
 ) {
@@ -50,6 +53,7 @@ export function describeStatus(
   const trouble = memory.replays.trouble()
   const clock = memory.replays.capacity === undefined ? 'the replay store forgot older ones' : 'the clock was ahead'
   const degraded = [
+    ...(audit === undefined ? [] : [`audit: ${audit}`]),
     ...(trouble === undefined ? [] : [`replay store: ${trouble === 'unasked' ? 'not asked yet' : causes[trouble]}`]),
     ...[...sources].filter(([, source]) => source.size === 0).map(([name]) => `keys of ${name}`),
     ...[...introspectors].filter(([, one]) => !one.available).map(([name]) => `introspection of ${name}`),
@@ -59,6 +63,7 @@ export function describeStatus(
       ? [`proofs dated before ${new Date(unknownUntil * 1000).toISOString()} are refused: ${clock}`]
       : []),
   ]
+  const shadowed = notEnforcing({ routes }, wall()).map(({ name }) => name)
   const exceptions = routes.flatMap(({ name, exceptions: made }) => made.map((exception) => `${name}: ${exception}`))
   const body = {
     status: phase,
@@ -67,7 +72,8 @@ export function describeStatus(
     profile,
     fapi: profile !== 'compat',
     lastChange,
-    enforcing: true,
+    enforcing: shadowed.length === 0,
+    notEnforcing: shadowed,
     exceptions,
     openRoutes: routes.filter(({ kind }) => kind === 'open').map(({ name }) => name),
     afterRestart: stores.afterRestart,

@@ -9,9 +9,17 @@ export interface TraceEntry {
   readonly expected?: unknown
 }
 
+/** That a policy ran, and when on the monotonic clock; seconds. */
+export interface PolicyRun {
+  readonly policy: string
+  readonly begun: number
+  readonly ended: number
+}
+
 /** The comparisons of one decision in the order they were made; read by the log, never by a verifier. */
 export class Trace {
   readonly entries: TraceEntry[] = []
+  readonly policies: PolicyRun[] = []
 
   /** Guards ask `holds`, so nobody may put another one in its place. */
   constructor() {
@@ -22,5 +30,10 @@ export class Trace {
   holds(check: string, clause: string, condition: boolean, found?: unknown, expected?: unknown): boolean {
     this.entries.push({ check, clause, result: condition ? 'pass' : 'fail', found, expected })
     return condition
+  }
+
+  /** Records that a policy ran. */
+  ran(policy: string, begun: number, ended: number): void {
+    this.policies.push({ policy, begun, ended })
   }
 }

@@ -80,5 +80,5 @@ function readDotted(text: string): bigint | undefined {
   const parts = text.split('.')
   if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9][0-9]{0,2})$/.test(part) && Number(part) < 256))
     return undefined
-  return parts.reduce((sum, part) => (sum << 8n) | BigInt(part), 0n)
+  return BigInt(parts.reduce((sum, part) => sum * 256 + Number(part), 0))
 }

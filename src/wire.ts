@@ -51,6 +51,8 @@ export interface Call {
   readonly peer: string
   /** Milliseconds the caller will still wait, from the gRPC deadline and `x-envoy-expected-rq-timeout-ms`. */
   readonly budget: number
+  /** `traceparent` of the call itself, as its sender traces it; never the header of a client. */
+  readonly traceparent?: string | undefined
 }
 
 /** A header in an answer; `appendAction` is always set and `append` never (envoy-wire section 3). */

@@ -4,23 +4,35 @@ import { nearest, type Problem } from './problems.ts'
 
 type Issue = z.core.$ZodIssue
 
-/** zod's issues in the operator's words, each with what was found and what is expected. */
-export const describeIssues = (issues: readonly Issue[], document: unknown): readonly Problem[] =>
-  describeAll(issues, [], document)
+/**
+ * zod's issues in the operator's words, each with what was found and what is expected. `schema` gives the JSON Schema of
+ * the document, for the names it knows.
+ */
+export const describeIssues = (
+  issues: readonly Issue[],
+  document: unknown,
+  schema: () => object = configurationSchema,
+): readonly Problem[] => describeAll(issues, [], { value: document, schema })
+
+/** What the issues are about. */
+interface Whole {
+  readonly value: unknown
+  readonly schema: () => object
+}
 
 /** A rule about a whole map says nothing new beside a key the map does not know. */
-function describeAll(issues: readonly Issue[], base: Problem['path'], document: unknown): readonly Problem[] {
+function describeAll(issues: readonly Issue[], base: Problem['path'], document: Whole): readonly Problem[] {
   const strange = new Set(issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => path.join('.')))
   return issues
     .filter(({ code, path }) => code !== 'custom' || !strange.has(path.join('.')))
     .flatMap((issue) => describeIssue(issue, base, document))
 }
 
-function describeIssue(issue: Issue, base: readonly (string | number)[], document: unknown): readonly Problem[] {
+function describeIssue(issue: Issue, base: readonly (string | number)[], document: Whole): readonly Problem[] {
   const path = [...base, ...issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key))]
   switch (issue.code) {
     case 'unrecognized_keys': {
-      const known = knownKeys(path)
+      const known = knownKeys(path, document.schema())
       return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, known) }))
     }
     case 'invalid_union': {
@@ -31,10 +43,16 @@ function describeIssue(issue: Issue, base: readonly (string | number)[], documen
     }
     case 'invalid_value': {
       const values = issue.values.map(String)
-      const found = valueAt(document, path)
+      const found = valueAt(document.value, path)
       const near = typeof found === 'string' ? hint(found, values) : ''
-      const { message } = expectation(path, values.join(' | '), document)
-      return [{ path, message: near.startsWith('; did') ? message + near : message }]
+      const meant = near.startsWith('; did')
+      // A long list is read by nobody who is told which of it was meant.
+      const { message } = expectation(
+        path,
+        meant && values.length > 24 ? 'a known value' : values.join(' | '),
+        document,
+      )
+      return [{ path, message: meant ? message + near : message }]
     }
     case 'invalid_type':
       return [
@@ -44,6 +62,10 @@ function describeIssue(issue: Issue, base: readonly (string | number)[], documen
           document,
         ),
       ]
+    case 'invalid_key': {
+      const [{ message } = issue] = issue.issues
+      return [{ path, message: `expected ${message}, found ${JSON.stringify(String(path.at(-1)))}` }]
+    }
     case 'too_small':
       return [expectation(path, amount(issue.origin, 'at least', Number(issue.minimum)), document)]
     case 'too_big':
@@ -74,8 +96,8 @@ function amount(origin: string, bound: string, limit: number): string {
 const weight = (issues: readonly Issue[]): number =>
   issues.length + (issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0) ? 1000 : 0)
 
-function expectation(path: Problem['path'], expected: string, document: unknown): Problem {
-  const found = valueAt(document, path)
+function expectation(path: Problem['path'], expected: string, document: Whole): Problem {
+  const found = valueAt(document.value, path)
   if (found === undefined) return { path, message: `${String(path.at(-1) ?? 'the document')} is required` }
   return { path, message: `expected ${expected}, found ${show(found)}` }
 }
@@ -92,8 +114,7 @@ const hint = (name: string, known: readonly string[]): string => {
 }
 
 /** zod does not say which keys an object knows; the JSON Schema made from it does. */
-function knownKeys(path: readonly (string | number)[]): readonly string[] {
-  schema ??= jsonSchema()
+function knownKeys(path: readonly (string | number)[], schema: object): readonly string[] {
   let nodes: readonly unknown[] = [schema]
   for (const key of path) nodes = nodes.flatMap(branches).flatMap((node) => step(node, key))
   return nodes.flatMap(branches).flatMap((node) => {
@@ -104,6 +125,10 @@ function knownKeys(path: readonly (string | number)[]): readonly string[] {
 
 /** Made at the first mistake: a file with many does not wait for it each time. */
 let schema: object | undefined
+function configurationSchema(): object {
+  schema ??= jsonSchema()
+  return schema
+}
 
 /** A schema node and the alternatives below it. */
 function branches(node: unknown): readonly unknown[] {

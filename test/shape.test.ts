@@ -8,18 +8,25 @@ const vocabulary = /^src\/(denial|attributes|policy|ports|trace|wire|durations|i
 
 /** What each folder may import from src/ besides the vocabulary. The order is the order a request meets them. */
 const mayImport: Record<string, RegExp> = {
-  src: /^src\/(?!io\/|cli\/|lint\/|main|service|generation|status|server)/,
+  src: /^src\/(?!io\/|cli\/|lint\/|main|operations|recording|service|generation|status|server)/,
   'src/policies': /^src\/(policies|verify)\/|^src\/challenge\.ts$/,
   'src/verify': /^src\/verify\//,
   'src/doctor': /^src\/(doctor|verify)\/|^src\/config\.ts$/,
   'src/io':
-    /^src\/(io|doctor|verify|policies)\/|^src\/(config|config-schema|config-checks|config-files|config-outbound|config-stores|config-revocation|redis-address|zod-problems|assertion|check|metrics|routes|build|response)\.ts$/,
+    /^src\/(anomalies|audit|doctor|io|policies|verify)\/|^src\/(assertion|build|check|config|config-audit|config-checks|config-files|config-log|config-outbound|config-revocation|config-schema|config-shadow|config-stores|config-tracing|metrics|redis-address|response|routes|zod-problems)\.ts$/,
   'src/lint': /^src\/lint\//,
+  'src/explain': /^src\/(explain|verify)\/|^src\/(config|check)\.ts$/,
+  'src/audit': /^src\/(audit|verify)\/|^src\/(check|trusted-proxies)\.ts$/,
+  'src/anomalies': /^src\/(anomalies\/|(check|identity|trusted-proxies)\.ts$)/,
+  'src/report': /^src\/(report\/|explain\/advice\.ts$|verify\/strict-json\.ts$)/,
+  'src/trial':
+    /^src\/(trial|verify|policies)\/|^src\/io\/(replays|protos|yaml-file)\.ts$|^src\/(assertion|build|check|config|config-policies|response|routes)\.ts$/,
   'src/init': /^src\/(init\/|verify\/target-uri\.ts$|(path-template|shell-word)\.ts$)/,
   'src/cli': /^src\//,
 }
 const verifyMayImport = /^src\/(verify\/|(denial|trace|ports|attributes)\.ts$)/
-const shell = /^src\/(io\/|cli\/|main\.ts|service\.ts|generation\.ts|memory\.ts|reload\.ts|status\.ts|server\.ts)/
+const shell =
+  /^src\/(io\/|cli\/|main\.ts|service\.ts|generation\.ts|memory\.ts|operations\.ts|recording\.ts|reload\.ts|status\.ts|server\.ts)/
 const impure =
   /\b(Date\.now|new Date\(\)|Math\.random|performance\.now|setTimeout|setInterval|fetch\(|process\.|randomUUID|randomBytes)|from 'node:(fs|http|https|net|tls|dns|os|child_process)/
 
@@ -29,7 +36,7 @@ test('the source tree is where this test looks for it', () => expect(files.lengt
 
 describe.each(files)('$path', ({ path, text }) => {
   const imports = [...text.matchAll(/from '(\.[^']+)'/g)].map(([, to = '']) => join(dirname(path), to))
-  const composition = /^src\/(service|generation|memory|reload|status|main|server)\.ts$/.test(path)
+  const composition = /^src\/(operations|service|recording|generation|memory|reload|status|main|server)\.ts$/.test(path)
 
   test('imports only what its folder may', () => {
     const allowed = (to: string): boolean =>

@@ -8,7 +8,8 @@ import { chartAlertsText, chartDashboardText, chartSchemaText } from './helm-cha
 import { lintTable } from './lint-table.ts'
 import { platformTable } from './platform-table.ts'
 import { denialTable, metricsTable } from './readme-tables.ts'
-import { jsonSchemaText } from './schema.ts'
+import { reasonsPage } from './reasons-page.ts'
+import { casesSchemaText, jsonSchemaText } from './schema.ts'
 
 const check = process.argv.includes('--check')
 
@@ -34,9 +35,11 @@ const parts: readonly (readonly [file: string, make: () => string])[] = [
   ['README.md', () => between('README.md', 'metrics', metricsTable())],
   ['docs/lint.md', () => between('docs/lint.md', 'findings', lintTable())],
   ['docs/regions.md', () => between('docs/regions.md', 'regions', regionsTable())],
+  ['docs/reasons.md', () => between('docs/reasons.md', 'reasons', reasonsPage())],
   ['docs/doctor.md', () => between('docs/doctor.md', 'findings', doctorTable())],
   ['docs/envoy-gateway.md', () => between('docs/envoy-gateway.md', 'capabilities', platformTable())],
   ['schema/envoy-fapi.schema.json', jsonSchemaText],
+  ['schema/envoy-fapi-tests.schema.json', casesSchemaText],
   ['k8s/helm/envoy-fapi/values.schema.json', chartSchemaText],
   ['k8s/helm/envoy-fapi/files/alerts.yaml', chartAlertsText],
   ['k8s/helm/envoy-fapi/files/dashboard.json', chartDashboardText],

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import { stringify } from 'yaml'
 import type { Config, RouteConfig } from '../config.ts'
+import { auditNotes } from '../config-audit.ts'
 import { certificateNotes } from '../config-certificates.ts'
 import { expandConfig } from '../config-expansion.ts'
 import { jsonSchema } from '../config-json-schema.ts'
@@ -8,13 +9,16 @@ import { resourceMetadataNotes } from '../config-metadata-checks.ts'
 import { nonceNotes } from '../config-nonces.ts'
 import { denyListNotes } from '../config-revocation.ts'
 import { looseScope } from '../config-route-checks.ts'
+import { shadowNotes } from '../config-shadow.ts'
 import { storeNotes } from '../config-stores.ts'
 import { headerRules } from '../envoy-header-rules.ts'
 import { metadataRoutes } from '../envoy-metadata-route.ts'
+import type { PlaceOf } from '../explain/options.ts'
 import { loadConfig } from '../io/config-file.ts'
 import { checkRevocationFiles } from '../io/revocation-files.ts'
 import { checkPlatform, type Platform, platformNotes, platforms } from '../platform.ts'
 import { publications } from '../resource-metadata.ts'
+import { showRoutes } from './config-routes.ts'
 import type { Terminal } from './main.ts'
 import { spellProblems } from './problems.ts'
 
@@ -22,7 +26,12 @@ interface Json {
   readonly json?: boolean
   /** Only of `check`. */
   readonly platform?: Platform
+  /** Only of `expand`. */
+  readonly routes?: boolean
 }
+
+/** What a command prints of a configuration that is fine. */
+type Show = (config: Config, options: Json, placeOf: PlaceOf) => string
 
 /** `config check | expand | schema | headers | metadata`. */
 export function registerConfig(program: Command, terminal: Terminal): void {
@@ -30,7 +39,7 @@ export function registerConfig(program: Command, terminal: Terminal): void {
     .command('config')
     .description('check, expand and describe configurations')
     .addHelpText('after', '\nExample:\n  envoy-fapi config check envoy-fapi.yaml')
-  const onFile = (name: string, description: string, show: (config: Config, options: Json) => string): Command =>
+  const onFile = (name: string, description: string, show: Show): Command =>
     config
       .command(`${name} <file>`)
       .description(description)
@@ -40,7 +49,11 @@ export function registerConfig(program: Command, terminal: Terminal): void {
   onFile('check', 'list every problem, or what each route demands', showCheck)
     .addOption(new Option('--platform <name>', 'refuse what cannot work there').choices(platforms))
     .addHelpText('after', '  envoy-fapi config check --platform envoy-gateway envoy-fapi.yaml')
-  onFile('expand', 'print what defaults and pipelines expand to', showExpanded)
+  onFile('expand', 'print what defaults and pipelines expand to', (config, options, placeOf) =>
+    options.routes ? showRoutes(config, placeOf, options.json === true) : showExpanded(config, options),
+  )
+    .option('--routes', 'only the policies of each route in the order they run, and where each is written')
+    .addHelpText('after', '  envoy-fapi config expand --routes envoy-fapi.yaml')
   onFile('headers', "print the Envoy settings for this configuration's identity headers", showHeaders)
   onFile(
     'metadata',
@@ -55,19 +68,14 @@ export function registerConfig(program: Command, terminal: Terminal): void {
     .action(() => terminal.out(`${JSON.stringify(jsonSchema(), undefined, 2)}\n`))
 }
 
-function withConfig(
-  file: string,
-  options: Json,
-  terminal: Terminal,
-  show: (config: Config, options: Json) => string,
-): void {
+function withConfig(file: string, options: Json, terminal: Terminal, show: Show): void {
   const { platform } = options
   const loaded = loadConfig(file, terminal.environment, (config) => [
     ...(platform ? checkPlatform(config, platform) : []),
     ...checkRevocationFiles(config),
   ])
   if (loaded.ok) {
-    terminal.out(show(loaded.config, options))
+    terminal.out(show(loaded.config, options, loaded.placeOf))
     return
   }
   if (options.json) terminal.out(`${JSON.stringify({ ok: false, problems: loaded.problems })}\n`)
@@ -85,6 +93,7 @@ function showCheck(config: Config, { json, platform }: Json): string {
     ...config.routes.flatMap(({ name, exceptions }) =>
       exceptions.map((one) => `route ${name} makes an exception: ${one}`),
     ),
+    ...shadowNotes(config, Date.now() / 1000),
     ...certificateNotes(config.clientCertificateFrom),
     ...nonceNotes(config),
     ...config.routes.flatMap((route) => {
@@ -97,6 +106,7 @@ function showCheck(config: Config, { json, platform }: Json): string {
     ...storeNotes(config),
     ...denyListNotes(config),
     ...resourceMetadataNotes(config),
+    ...auditNotes(config),
     ...(platform ? platformNotes(config, platform) : []),
   ]
   if (json) return `${JSON.stringify({ ok: true, profile: config.profile, routes, notes })}\n`

@@ -1,11 +1,15 @@
 import { Command } from 'commander'
 import { productVersion } from '../io/http.ts'
+import { registerAudit } from './audit.ts'
 import { registerConfig } from './config.ts'
 import { registerDoctor } from './doctor.ts'
+import { registerExplain } from './explain.ts'
 import { registerInit } from './init.ts'
 import { registerLint } from './lint.ts'
 import { registerMint } from './mint.ts'
+import { registerReport } from './report.ts'
 import { registerServe } from './serve.ts'
+import { registerTest } from './test.ts'
 
 /** What a command needs from the process around it. */
 export interface Terminal {
@@ -35,8 +39,12 @@ function buildProgram(terminal: Terminal): Command {
   registerInit(program, terminal)
   registerServe(program, terminal)
   registerConfig(program, terminal)
+  registerTest(program, terminal)
   registerLint(program, terminal)
   registerDoctor(program, terminal)
+  registerReport(program, terminal)
+  registerExplain(program, terminal)
+  registerAudit(program, terminal)
   registerMint(program, terminal)
   return program
 }

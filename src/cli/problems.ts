@@ -26,5 +26,5 @@ export const inOrder = <P extends Place>(places: readonly P[], files: readonly s
 /** `file:line:column`, the file as it is called from here when it is below. */
 export function spellPlace({ file, line, column }: Place): string {
   const near = relative('.', file)
-  return `${near.startsWith('..') ? file : near}:${line}:${column}`
+  return `${near === '' || near.startsWith('..') ? file : near}:${line}:${column}`
 }

@@ -23,20 +23,25 @@ export function registerServe(program: Command, terminal: Terminal): void {
         environment: terminal.environment,
         output: { write: terminal.out, backlog: terminal.backlog },
       }
+      // From the start: by default these would end the process. A limit to the size of files then makes writing fail.
+      let reopen = (): void => {}
+      process.on('SIGHUP', () => reopen())
+      process.on('SIGXFSZ', () => {})
       const service = await startService(surroundings, loaded)
       if (!service.ok) {
         terminal.err(`${service.problem}\n`)
         terminal.exit(2)
         return
       }
+      reopen = service.value.reopen
       const reason = await ending()
-      await service.value.stop()
+      const complete = await service.value.stop()
       // Lines that nobody reads must not keep an ended service alive, milliseconds.
       setTimeout(() => process.exit(), 2000).unref()
       if (reason === 'deaf') {
         terminal.err('standard output was closed; decisions that nobody can read are not made\n')
         terminal.exit(3)
-      }
+      } else if (!complete) terminal.exit(4)
     })
 }
 

@@ -1,5 +1,6 @@
 import type { Answers, Target } from './answers.ts'
 import type { Step } from './step.ts'
+import { testsOf } from './tests.ts'
 
 /** What one cluster platform wants: files that only the user can bring, and the commands. */
 interface Cluster {
@@ -65,9 +66,10 @@ export function clusterSteps(answers: Answers, file: string, target: Exclude<Tar
   return [
     ...bring(answers).map((title) => ({ title, commands: [] })),
     {
-      title: 'Is everything right?',
+      title: 'Is everything right, and does the configuration stop a thief?',
       commands: [
         `${secret ? 'ENVOY_FAPI_PKI="$PWD/pki" ' : ''}npx envoy-fapi config check ${suited}${file}`,
+        `npx envoy-fapi test --config ${file} ${testsOf(file)}`,
         "npx envoy-fapi lint $(find . -name '*.yaml' -not -path './node_modules/*')",
       ],
     },

@@ -1,5 +1,6 @@
 import type { Answers, Target } from './answers.ts'
 import { buildConfiguration } from './configuration.ts'
+import { buildTests, testsOf } from './tests.ts'
 import { fillBootstrap, fillExample } from './wiring.ts'
 
 /** A file that `init` writes, named from its directory. */
@@ -52,7 +53,9 @@ export const configurationOf = (target: Target): string => layouts[target].confi
 export function layOut(answers: Answers, examples: Examples): readonly NewFile[] {
   const { configuration, folders, single, bootstrap } = layouts[answers.target]
   const template = examples.read('envoy/envoy-fapi.yaml')
-  const copied = [...folders.flatMap(examples.list), ...single].map((path) => {
+  // Tests are written for the answers. Those of other configurations among the examples are not taken along.
+  const listed = folders.flatMap(examples.list).filter((path) => !path.endsWith('-tests.yaml'))
+  const copied = [...listed, ...single].map((path) => {
     const example = examples.read(path)
     return {
       path,
@@ -65,6 +68,7 @@ export function layOut(answers: Answers, examples: Examples): readonly NewFile[]
     ...(folders.length === 0
       ? [{ path: configuration, text: buildConfiguration(template, undefined, answers) }]
       : copied),
+    { path: testsOf(configuration), text: buildTests(answers) },
     ...(bootstrap ? [{ path: 'envoy.yaml', text: fillBootstrap(examples.read('envoy/hardened.yaml'), answers) }] : []),
   ]
 }

@@ -1,6 +1,7 @@
 import { shellWord } from '../shell-word.ts'
 import type { Answers } from './answers.ts'
 import { clusterSteps } from './cluster-steps.ts'
+import { sampleOf } from './sample.ts'
 import type { Step } from './step.ts'
 
 /** The steps from the files to an API that is protected. Every command runs as it stands, in the directory of the files. */
@@ -11,12 +12,10 @@ export function nextSteps(answers: Answers, configuration: string): readonly Ste
 }
 
 const check = 'npx envoy-fapi config check envoy-fapi.yaml'
+const test = 'npx envoy-fapi test --config envoy-fapi.yaml envoy-fapi-tests.yaml'
 const serve = 'npx envoy-fapi serve --config envoy-fapi.yaml > envoy-fapi.log &'
 const envoy = 'envoy -c envoy.yaml --log-path envoy.log > access.log &'
 const ready = 'curl --silent --fail --retry 60 --retry-delay 1 --retry-all-errors http://127.0.0.1:9192/readyz'
-
-/** A path that the route takes. */
-const sampleOf = (path: string): string => path.replace(/\/\*\*$/, '').replaceAll(/\{[^}]*\}/g, '1') || '/'
 
 function developmentSteps({ origin, host, issuer, path, scopes, upstream }: Answers): readonly Step[] {
   const url = shellWord(`${origin}${sampleOf(path)}`)
@@ -33,7 +32,7 @@ function developmentSteps({ origin, host, issuer, path, scopes, upstream }: Answ
         token,
       ],
     },
-    { title: 'Is the configuration right?', commands: [check] },
+    { title: 'Is the configuration right, and does it stop a thief?', commands: [check, test] },
     {
       title:
         'Start the service, Envoy 1.40 and something that stands in for your API; the service wants eleven seconds.',
@@ -63,7 +62,10 @@ const envoySteps = ({ binding }: Answers): readonly Step[] => [
     title: `Put beside envoy.yaml: server.pem and server.key, what clients see${binding === 'dpop' ? '' : '; client-ca.pem, who may issue client certificates'}.`,
     commands: [],
   },
-  { title: 'Are both files right?', commands: [check, 'npx envoy-fapi lint envoy.yaml'] },
+  {
+    title: 'Are both files right, and does the configuration stop a thief?',
+    commands: [check, test, 'npx envoy-fapi lint envoy.yaml'],
+  },
   {
     title: 'Start the service and Envoy 1.40; the service is ready after eleven seconds.',
     commands: [serve, envoy, ready],

@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto'
-import { accessSync, constants, globSync, readFileSync, statSync } from 'node:fs'
+import { globSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { type Config, readConfig } from '../config.ts'
 import { locateFiles } from '../config-files.ts'
 import { includedSchema } from '../config-schema.ts'
+import { checkEnds } from '../config-shadow.ts'
 import type { Problem } from '../problems.ts'
 import { isObject } from '../verify/strict-json.ts'
 import { describeIssues } from '../zod-problems.ts'
+import { judgeDirectory } from './directories.ts'
 import { type Interpolation, interpolate } from './interpolation.ts'
-import { type Place, readYaml, type YamlFile } from './yaml-file.ts'
+import { holds, type Place, readYaml, type YamlFile } from './yaml-file.ts'
 import { spellPath } from './yaml-structure.ts'
 
 /** A problem with the place it stands at. */
@@ -27,15 +29,31 @@ export type LoadedConfig =
       readonly files: readonly string[]
       /** What `include` names now: a file that is added later takes part as well. */
       readonly included: () => readonly string[]
+      /** Where a part of the document is written; the nearest thing above it when it is not. */
+      readonly placeOf: (path: Problem['path']) => Place & { readonly written: boolean }
     }
   | { readonly ok: false; readonly problems: readonly PlacedProblem[]; readonly files: readonly string[] }
 
 /** What else may be wrong with a configuration that can be read. */
 export type Judge = (config: Config) => readonly Problem[]
 
-/** Reads a configuration file, everything it includes and names, and lists every problem with file, line and column. */
-export function loadConfig(file: string, environment: NodeJS.ProcessEnv, judge: Judge = () => []): LoadedConfig {
-  const reading = new Reading(resolve(file), environment)
+/** What takes the place of the machine that a configuration is for, where it is only tried. */
+export interface StandIns {
+  /** What `${file:…}` finds, by absolute path. */
+  readonly contents: ReadonlyMap<string, string>
+}
+
+/**
+ * Reads a configuration file, everything it includes and names, and lists every problem with file, line and column. With
+ * stand-ins nobody looks whether the keys and certificates it names are there: nothing will ask for them.
+ */
+export function loadConfig(
+  file: string,
+  environment: NodeJS.ProcessEnv,
+  judge: Judge = () => [],
+  standIns?: StandIns,
+): LoadedConfig {
+  const reading = new Reading(resolve(file), environment, standIns)
   return reading.load(judge)
 }
 
@@ -44,19 +62,6 @@ const expandPattern = (pattern: string, directory: string): readonly string[] =>
   globSync(pattern, { cwd: directory })
     .sort()
     .map((name) => resolve(directory, name))
-
-/** What keeps files from being written there. */
-function judgeDirectory(path: string): string | undefined {
-  try {
-    if (!statSync(path).isDirectory()) return 'it is not a directory'
-    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
-    return undefined
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT'
-      ? 'there is no such directory'
-      : 'files cannot be written there'
-  }
-}
 
 /** Nobody reads more; finding the place of each costs time. */
 const MAX_PROBLEMS = 500
@@ -68,6 +73,7 @@ type ConfigFile = YamlFile & Pick<Interpolation, 'written'>
 class Reading {
   readonly #file: string
   readonly #environment: NodeJS.ProcessEnv
+  readonly #standIns: StandIns | undefined
   readonly #files = new Map<string, string>()
   readonly #problems: PlacedProblem[] = []
   readonly #patterns: string[] = []
@@ -78,9 +84,10 @@ class Reading {
   /** Values from outside the files, which messages do not show, with the references they came from. */
   readonly #references = new Map<string, string>()
 
-  constructor(file: string, environment: NodeJS.ProcessEnv) {
+  constructor(file: string, environment: NodeJS.ProcessEnv, standIns: StandIns | undefined) {
     this.#file = file
     this.#environment = environment
+    this.#standIns = standIns
   }
 
   load(judge: Judge): LoadedConfig {
@@ -94,13 +101,18 @@ class Reading {
     const draft = read.ok ? read.config : read.draft
     if (!read.ok) for (const problem of read.problems) this.#report(main, problem)
     const config = draft && this.#locate(draft, main)
-    if (config) for (const problem of judge(config)) this.#report(main, problem)
+    for (const problem of config ? [...checkEnds(config, Date.now() / 1000), ...judge(config)] : [])
+      this.#report(main, problem)
     if (!config || this.#problems.length > 0) return this.#refuse()
     const hash = createHash('sha256').update(JSON.stringify(document))
     for (const [path, content] of this.#files) hash.update(path).update('\0').update(content).update('\0')
     const patterns = [...this.#patterns]
     const included = (): readonly string[] => patterns.flatMap((pattern) => expandPattern(pattern, dirname(main.path)))
-    return { ok: true, config, hash: hash.digest('hex'), files: [...this.#files.keys()], included }
+    const placeOf = (path: Problem['path']): Place & { readonly written: boolean } => {
+      const { file, own } = this.#origin(main, path)
+      return { ...file.placeOf(own), written: holds(file.value, own) }
+    }
+    return { ok: true, config, hash: hash.digest('hex'), files: [...this.#files.keys()], included, placeOf }
   }
 
   #open(path: string): ConfigFile | undefined {
@@ -113,6 +125,7 @@ class Reading {
       read.file.value,
       this.#environment,
       dirname(path),
+      this.#standIns?.contents,
     )
     for (const [name, content] of files) this.#files.set(name, content)
     for (const [secret, reference] of references) this.#references.set(secret, reference)
@@ -176,6 +189,7 @@ class Reading {
   #locate(config: Config, main: ConfigFile): Config {
     const locate = (path: readonly (string | number)[], name: string): string => {
       const absolute = resolve(dirname(main.path), name)
+      if (this.#standIns) return absolute
       // Remembered even when it is not there: it is watched, so its coming is noticed.
       this.#files.set(absolute, '')
       try {
@@ -196,7 +210,7 @@ class Reading {
       if (problem !== undefined) this.#report(main, { path, message: `${absolute}: ${problem}` })
       return absolute
     }
-    return locateFiles(config, locate, locateDirectory)
+    return locateFiles(config, locate, locateDirectory, (name) => resolve(dirname(main.path), name))
   }
 
   #report(main: ConfigFile, { path, message }: Problem): void {

@@ -19,9 +19,14 @@ const MAX_FILE_BYTES = 65_536
 /**
  * Replaces `${NAME}`, `${NAME:-default}` and `${file:/path}` in the scalars of parsed YAML, never in its text, so a
  * value cannot become structure. `$${` stands for `${`. A name without value and default is a problem. Paths are
- * relative to `directory`.
+ * relative to `directory`; `contents` stand for files, by absolute path, where the machine does not have them.
  */
-export function interpolate(document: unknown, environment: NodeJS.ProcessEnv, directory: string): Interpolation {
+export function interpolate(
+  document: unknown,
+  environment: NodeJS.ProcessEnv,
+  directory: string,
+  contents: ReadonlyMap<string, string> = new Map(),
+): Interpolation {
   const problems: Problem[] = []
   const written = new Map<string, string>()
   const references = new Map<string, string>()
@@ -31,7 +36,7 @@ export function interpolate(document: unknown, environment: NodeJS.ProcessEnv, d
     text.replaceAll(/\$\$\{|\$\{([^}]*)\}/g, (whole, reference: string | undefined) => {
       if (reference === undefined) return '${'
       written.set(JSON.stringify(path), text)
-      const found = lookUp(reference, environment, directory, files)
+      const found = lookUp(reference, environment, directory, files, contents)
       if (!found.ok) problems.push({ path, message: `${whole}: ${found.problem}` })
       else if (found.foreign) references.set(found.value, whole)
       return found.ok ? found.value : ''
@@ -59,8 +64,13 @@ function lookUp(
   environment: NodeJS.ProcessEnv,
   directory: string,
   files: Map<string, string>,
+  contents: ReadonlyMap<string, string>,
 ): Found {
-  if (reference.startsWith('file:')) return readSecret(resolve(directory, reference.slice('file:'.length)), files)
+  if (reference.startsWith('file:')) {
+    const path = resolve(directory, reference.slice('file:'.length))
+    const content = contents.get(path)
+    return content === undefined ? readSecret(path, files) : secret(content)
+  }
   const [, name, fallback] = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s.exec(reference) ?? []
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of the configuration is being named
   if (name === undefined) return { ok: false, problem: 'expected ${NAME}, ${NAME:-default} or ${file:/path}' }
@@ -69,6 +79,9 @@ function lookUp(
   if (fallback !== undefined) return { ok: true, value: fallback, foreign: false }
   return { ok: false, problem: `${name} is not set and has no default` }
 }
+
+/** Without the line break at its end, which editors write. */
+const secret = (content: string): Found => ({ ok: true, value: content.replace(/\r?\n$/, ''), foreign: true })
 
 function readSecret(path: string, files: Map<string, string>): Found {
   try {
@@ -79,7 +92,7 @@ function readSecret(path: string, files: Map<string, string>): Found {
     if (found.size > MAX_FILE_BYTES) return { ok: false, problem: 'the file is larger than 64 KiB' }
     const content = readFileSync(path, 'utf8')
     files.set(path, content)
-    return { ok: true, value: content.replace(/\r?\n$/, ''), foreign: true }
+    return secret(content)
   } catch {
     return { ok: false, problem: 'the file cannot be read' }
   }

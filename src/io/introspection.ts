@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { truncateAddress } from '../audit/client-address.ts'
 import type { ServerConfig } from '../config.ts'
 import type { Introspector, KeySource, Statement } from '../ports.ts'
 import {
@@ -16,7 +17,6 @@ import { boundedCache } from './caches.ts'
 import type { ClientAuthentication } from './client-authentication.ts'
 import type { FormCall } from './fetch.ts'
 import type { Fetched, FetchJson } from './fetch-outcome.ts'
-import { truncateAddress } from './log.ts'
 import { fetchMetadata } from './metadata.ts'
 import { buildShares } from './shares.ts'
 

@@ -1,7 +1,10 @@
+import { anomalies } from '../anomalies/kinds.ts'
 import type { DecisionRecord } from '../check.ts'
 import type { Config } from '../config.ts'
+import { notEnforcing } from '../config-shadow.ts'
 import type { Metrics } from '../metrics.ts'
 import type { AdminEvent } from './admin.ts'
+import type { AuditEvent } from './audit-queue.ts'
 import type { IntrospectionEvent } from './introspection.ts'
 import type { KeyEvent } from './keys.ts'
 import type { Log } from './log.ts'
@@ -9,7 +12,14 @@ import { causes } from './redis-failures.ts'
 import type { StoreEvent } from './redis-replays.ts'
 
 /** Counts and logs each decision. Runs before the answer leaves. */
-export function observeDecision(metrics: Metrics, log: Log): (record: DecisionRecord) => void {
+export function observeDecision(
+  metrics: Metrics,
+  log: Pick<Log, 'decision' | 'checks'>,
+  /** Whether the log is where decisions are read. */
+  summary = true,
+): (record: DecisionRecord) => void {
+  // Known to Prometheus from the start, so that the first of a kind is seen to be one more.
+  for (const kind of Object.keys(anomalies)) metrics.anomalies.labels(kind).inc(0)
   const counters = new Map<string, { readonly count: () => void; readonly time: (seconds: number) => void }>()
   const metersOf = (route: string, decision: string, reason: string) => {
     const key = `${route} ${decision} ${reason}`
@@ -28,13 +38,17 @@ export function observeDecision(metrics: Metrics, log: Log): (record: DecisionRe
     const meters = metersOf(occasion.route || 'none', decision.ok ? 'allow' : 'deny', reason)
     meters.count()
     meters.time(duration)
-    if (/^replay_/.test(reason)) metrics.replayErrors.labels(reason).inc()
-    log.decision(record)
+    const found = record.would?.reason ?? reason
+    if (/^replay_/.test(found)) metrics.replayErrors.labels(found).inc()
+    for (const kind of record.anomalies ?? []) metrics.anomalies.labels(kind).inc()
+    if (record.would) metrics.shadowDenials.labels(occasion.route, record.would.reason).inc()
+    if (summary) log.decision(record)
+    else log.checks(record)
   }
 }
 
 /** Counts and logs what key sources report. */
-export function observeKeys(metrics: Metrics, log: Log): (event: KeyEvent) => void {
+export function observeKeys(metrics: Metrics, log: Pick<Log, 'event'>): (event: KeyEvent) => void {
   const failing = new Set<string>()
   return (event) => {
     const { server, kind } = event
@@ -75,7 +89,7 @@ export function observeKeys(metrics: Metrics, log: Log): (event: KeyEvent) => vo
 }
 
 /** Counts and logs what the shared replay store tells: one line per change, naming the cause. */
-export function observeStore(metrics: Metrics, log: Log): (event: StoreEvent) => void {
+export function observeStore(metrics: Metrics, log: Pick<Log, 'event'>): (event: StoreEvent) => void {
   return (event) => {
     switch (event.kind) {
       case 'failed':
@@ -100,7 +114,7 @@ export function observeStore(metrics: Metrics, log: Log): (event: StoreEvent) =>
 }
 
 /** Counts and logs what came of questions about tokens. One that failed says so in its decision as well. */
-export function observeIntrospection(metrics: Metrics, log: Log): (event: IntrospectionEvent) => void {
+export function observeIntrospection(metrics: Metrics, log: Pick<Log, 'event'>): (event: IntrospectionEvent) => void {
   const failing = new Set<string>()
   return (event) => {
     const { server, kind } = event
@@ -120,7 +134,7 @@ export function observeIntrospection(metrics: Metrics, log: Log): (event: Intros
 }
 
 /** Counts and logs what operators did, and by which of their tokens; strangers are counted alone. */
-export function observeAdmin(metrics: Metrics, log: Log): (event: AdminEvent) => void {
+export function observeAdmin(metrics: Metrics, log: Pick<Log, 'event'>): (event: AdminEvent) => void {
   return ({ action, result, status, token, error }) => {
     metrics.adminRequests.labels(action, result).inc()
     if (token === undefined) return
@@ -131,15 +145,46 @@ export function observeAdmin(metrics: Metrics, log: Log): (event: AdminEvent) =>
   }
 }
 
-/** Shows which routes enforce and which exceptions are made, and which configuration is in force. */
-export function observeRoutes(metrics: Metrics, config: Config, hash: string, version: string): void {
+/** Shows which routes enforce at this moment (seconds since the epoch): a shadow ends without anybody doing anything. */
+export function observeEnforcement(metrics: Metrics, config: Config, now: number): void {
+  const shadowed = new Set(notEnforcing(config, now).map(({ name }) => name))
   metrics.enforcing.reset()
+  for (const { name } of config.routes) metrics.enforcing.labels(name).set(shadowed.has(name) ? 0 : 1)
+}
+
+/** Shows which exceptions routes make, and which configuration is in force. */
+export function observeRoutes(metrics: Metrics, config: Config, hash: string, version: string): void {
   metrics.exceptions.reset()
   metrics.buildInfo.reset()
   for (const { name, exceptions } of config.routes) {
-    metrics.enforcing.labels(name).set(1)
     for (const exception of exceptions) metrics.exceptions.labels(name, exception).set(1)
   }
   metrics.buildInfo.labels(version, hash.slice(0, 12)).set(1)
   metrics.reloadSuccess.setToCurrentTime()
+}
+
+/** Counts what became of audit records, and logs when they cannot be written and when they can again. */
+export function observeAudit(metrics: Metrics, log: Pick<Log, 'event'>): (event: AuditEvent) => void {
+  metrics.auditUp.set(1)
+  return (event) => {
+    switch (event.kind) {
+      case 'written':
+        metrics.auditRecords.inc(event.records)
+        return
+      case 'checkpoint':
+        metrics.auditCheckpoint.setToCurrentTime()
+        return
+      case 'dropped':
+        metrics.auditDropped.inc()
+        return
+      case 'failed':
+        metrics.auditUp.set(0)
+        metrics.auditFailures.inc()
+        log.event('error', 'audit records cannot be written, nothing is decided', { cause: event.cause })
+        return
+      case 'recovered':
+        metrics.auditUp.set(1)
+        log.event('info', 'audit records can be written again')
+    }
+  }
 }

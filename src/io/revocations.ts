@@ -36,6 +36,8 @@ interface Surroundings {
   readonly wall: () => number
   readonly monotonic: () => number
   readonly observe: (event: RevocationEvent) => void
+  /** Nothing that replicas share is opened: who follows a list also writes to it. */
+  readonly alone?: boolean | undefined
 }
 
 /** Seconds for one step at Redis; no request waits for one. */
@@ -123,9 +125,9 @@ const judgeBy =
 function share(
   { name, issuer }: ServerConfig,
   { redis, maxEntries, maxStale }: DenyListOptions,
-  { wall, monotonic, observe, inherited }: Surroundings & { readonly inherited: readonly Revocation[] },
+  { wall, monotonic, observe, alone, inherited }: Surroundings & { readonly inherited: readonly Revocation[] },
 ): Reading<SharedRevocations | undefined> {
-  if (redis === undefined) return read(undefined)
+  if (redis === undefined || alone === true) return read(undefined)
   const store = readRedis(redis)
   const open = prepareLink({ ...store, timeout: TIMEOUT }, revocationScript)
   if (!open.ok) return open

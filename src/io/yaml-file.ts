@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import {
   type Document,
   isMap,
@@ -12,6 +11,9 @@ import {
   type YAMLError,
   type YAMLWarning,
 } from 'yaml'
+import type { Problem } from '../problems.ts'
+import { isObject } from '../verify/strict-json.ts'
+import { readBounded } from './bounded-file.ts'
 import type { PlacedProblem } from './config-file.ts'
 import { inspectYaml } from './yaml-structure.ts'
 
@@ -90,21 +92,12 @@ const failure = (path: string, message: string): PlacedProblem => ({ file: path,
 
 /** The text, as far as there is one, and why it cannot be used. */
 function readText(path: string): { readonly text: string; readonly problem?: string } {
-  let bytes: Buffer
+  const bytes = readBounded(path, MAX_BYTES)
+  if (!bytes.ok) return { text: '', problem: bytes.problem }
   try {
-    bytes = readFileSync(path)
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    return {
-      text: '',
-      problem: code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code ?? 'unknown error'})`,
-    }
-  }
-  if (bytes.length > MAX_BYTES) return { text: '', problem: 'it is larger than 1 MiB' }
-  try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes.value) }
   } catch {
-    return { text: bytes.toString('latin1'), problem: 'it is not UTF-8' }
+    return { text: bytes.value.toString('latin1'), problem: 'it is not UTF-8' }
   }
 }
 
@@ -131,7 +124,9 @@ function settle(path: string, text: string, lines: LineCounter, document: Docume
   })
   // The commonest one, and what follows from it says nothing more.
   const bare = document.errors.find(({ pos: [start] }) => text.slice(start - 1, start + 1) === '${')
-  const errors = (bare ? [bare] : document.errors.slice(0, MAX_ERRORS)).map(told)
+  const deep = document.errors.find(({ message }) => OVERFLOW.test(message))
+  const only = bare ?? deep
+  const errors = (only ? [only] : document.errors.slice(0, MAX_ERRORS)).map(told)
   if (errors.length > 0) return { file: undefined, problems: errors }
   const problems = [
     // A tag is told with its key below.
@@ -156,12 +151,15 @@ function expand(document: Document): { readonly data: unknown } | undefined {
   }
 }
 
+/** What the parser says where it descends further than the machine can. */
+const OVERFLOW = /call stack|stack overflow/i
+
 /** Some of the library's words are meant for programmers. */
 function readable(message: string): string {
   const [first = ''] = message.split('\n', 1)
   if (first.includes('multiple documents')) return 'it holds more than one document'
   if (first.includes('stringKeys')) return 'a key is a plain text'
-  if (first.includes('call stack')) return 'it is nested too deeply'
+  if (OVERFLOW.test(first)) return 'it is nested too deeply'
   return first
 }
 
@@ -186,4 +184,14 @@ function offsetOf(root: Node | null, keys: readonly (string | number)[]): number
     }
   }
   return offset
+}
+
+/** Whether something is written at that path. */
+export function holds(document: unknown, path: Problem['path']): boolean {
+  let value = document
+  for (const key of path) {
+    if ((!isObject(value) && !Array.isArray(value)) || !Object.hasOwn(value, key)) return false
+    value = Reflect.get(value, key)
+  }
+  return true
 }

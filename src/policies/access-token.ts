@@ -58,11 +58,12 @@ export const accessToken = policyKind({
   create: (settings: AccessTokenOptions, ports: Ports, setting: Setting): Evaluate<never, 'token'> => {
     const issuers = trustedIssuers(settings, ports, setting)
     const form = formRules(settings, setting)
+    const known = [...issuers.keys()]
     const informant = findInformant([...issuers.values()], settings)
     const recipients = [...issuers.values()].flatMap(({ server: { recipient } }) => recipient ?? [])
     const verify = (request: RoutedRequest, credentials: Credentials, token: UnverifiedToken, opened: boolean) => {
       const issuer = issuers.get(token.issuer)
-      if (!request.trace.holds('token iss', 'RFC 9068 section 4', issuer !== undefined, token.issuer) || !issuer)
+      if (!request.trace.holds('token iss', 'RFC 9068 section 4', issuer !== undefined, token.issuer, known) || !issuer)
         return deny('token_issuer_unknown', 'iss is not a configured issuer')
       const covered = opened || issuer.server.recipient?.required !== true
       if (!request.trace.holds('token encryption', 'RFC 9068 section 4', covered))

@@ -16,9 +16,10 @@ export const fapiHeaders = policyKind({
   create:
     ({ interactionId }) =>
     ({ attributes: { headers }, trace }) => {
-      const sent = headers.has('x-fapi-interaction-id')
+      const sent = headers.get('x-fapi-interaction-id')
       const valid = interactionId === 'replace' || !sent || readInteractionId(headers) !== undefined
-      if (trace.holds('x-fapi-interaction-id', 'FAPI 2.0 Implementation Advice section 2.2.1', valid)) return ok({})
+      if (trace.holds('x-fapi-interaction-id', 'FAPI 2.0 Implementation Advice section 2.2.1', valid, sent))
+        return ok({})
       return deny('interaction_id_invalid', 'x-fapi-interaction-id is not one UUID')
     },
 })

@@ -13,10 +13,10 @@ export function judgeRevocation(
 ): Denial | undefined {
   if (!revocations) return undefined
   const verdict = revocations.judge(token, now)
+  const found = verdict.kind === 'revoked' ? verdict.by : verdict.kind
+  if (trace.holds('token revocation', 'FAPI 2.0 Security Profile section 5.3.4', verdict.kind === 'clean', found))
+    return undefined
+  if (verdict.kind === 'revoked') return deny('token_revoked', `it was revoked by its ${verdict.by}`)
   // That nobody knows is our trouble: it is no reason for a client to throw the token away.
-  if (verdict.kind === 'unknown') return deny('revocation_unavailable', verdict.detail)
-  const revoked = verdict.kind === 'revoked'
-  const by = revoked ? verdict.by : undefined
-  if (trace.holds('token revocation', 'FAPI 2.0 Security Profile section 5.3.4', !revoked, by)) return undefined
-  return deny('token_revoked', `it was revoked by its ${by}`)
+  return deny('revocation_unavailable', verdict.kind === 'unknown' ? verdict.detail : '')
 }

@@ -41,6 +41,7 @@ export function judgeStatus(
         return deny('token_claims_invalid', answer.detail)
       case 'unavailable':
         if (answer.tolerated && isHarmless(token, unasked)) return undefined
+        trace.holds('token status list', 'Token Status List section 8.3', false, answer.detail)
         return deny('revocation_unavailable', answer.detail)
     }
   }

@@ -129,9 +129,13 @@ function judgeClaims(claims: JsonObject, input: ProofInput): Result<Pick<Verifie
   if (!trace.holds('proof htm', 'RFC 9449 section 4.3 (8)', htm === input.method, htm, input.method))
     return deny('proof_method_mismatch', 'htm is not the request method')
   const target = typeof htu === 'string' ? comparable(htu, input.target) : undefined
-  if (!trace.holds('proof htu', 'RFC 9449 section 4.3 (9)', target === input.target, target, input.target))
+  // What cannot be compared is shown as it came; a query may hold a token.
+  const named = target ?? (typeof htu === 'string' ? htu.replace(/[?#].*$/s, '') : undefined)
+  if (!trace.holds('proof htu', 'RFC 9449 section 4.3 (9)', target === input.target, named, input.target))
     return deny('proof_target_mismatch', 'htu is not the request URI')
-  if (!trace.holds('proof ath', 'RFC 9449 section 4.3 (12)', isHashOf(ath, input.token)))
+  const hashed = isHashOf(ath, input.token)
+  const [foundHash, realHash] = hashed ? [] : [showHash(ath, input.token), showHash(hashOf(input.token), input.token)]
+  if (!trace.holds('proof ath', 'RFC 9449 section 4.3 (12)', hashed, foundHash, realHash))
     return deny('proof_token_mismatch', 'ath is not the hash of the access token')
   return ok({ jti, issuedAt: Math.floor(iat) })
 }
@@ -144,8 +148,16 @@ function comparable(htu: string, target: string): string | undefined {
 }
 
 /** base64url SHA-256 over the token exactly as sent (RFC 9449 section 4.2), compared in constant time. */
-const isHashOf = (ath: unknown, token: string): boolean =>
-  typeof ath === 'string' && sameText(ath, hash('sha256', token, 'base64url'))
+const isHashOf = (ath: unknown, token: string): boolean => typeof ath === 'string' && sameText(ath, hashOf(token))
+
+const hashOf = (token: string): string => hash('sha256', token, 'base64url')
+
+/** Enough of a hash to compare it with another; of what is none, nothing, because it may be the token. */
+export function showHash(ath: unknown, token: string): string | undefined {
+  if (typeof ath !== 'string') return undefined
+  if (sameText(ath, token) || !/^[\w-]{43}$/.test(ath)) return 'not a SHA-256 hash'
+  return `sha256:${Buffer.from(ath, 'base64url').toString('hex', 0, 6)}`
+}
 
 /** Compares two texts without telling by time where they differ. As UTF-8: every other text has other bytes. */
 export function sameText(left: string, right: string): boolean {

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Nonces } from '../ports.ts'
+import { EndedNonces } from './ended-nonces.ts'
 
 /** A secret and since when this process knows it, seconds of the monotonic clock. */
 export interface NonceSecret {
@@ -41,11 +42,17 @@ export function buildNonces({ secrets, step, monotonic }: NonceOptions): Nonces 
   if (secrets.length === 0) throw new Error('nonces need a secret')
   /** One entry for each public origin that was asked for. */
   const windows = new Map<string, Window>()
+  const ended = new Map<string, EndedNonces>()
 
   const windowOf = (origin: string, now: number): Window => {
     const current = Math.floor(now / step)
     const known = windows.get(origin)
     if (known?.current === current) return known
+    if (known)
+      endedOf(origin).remember(
+        known.current,
+        known.accepted.map((steps) => String(steps[CURRENT])),
+      )
     const made = {
       current,
       accepted: secrets.map(({ secret }) =>
@@ -53,6 +60,14 @@ export function buildNonces({ secrets, step, monotonic }: NonceOptions): Nonces 
       ),
     }
     windows.set(origin, made)
+    return made
+  }
+  const endedOf = (origin: string): EndedNonces => {
+    const known = ended.get(origin)
+    if (known) return known
+    const make = (count: number) => secrets.map(({ secret }) => String(makeNonce(secret, origin, step, count)))
+    const made = new EndedNonces(step, make)
+    ended.set(origin, made)
     return made
   }
   /** The newest secret known for long enough, else the oldest: the others may know no newer one yet. */
@@ -77,7 +92,8 @@ export function buildNonces({ secrets, step, monotonic }: NonceOptions): Nonces 
       for (const [index, accepted] of windowOf(origin, now).accepted.entries())
         for (const [position, own] of accepted.entries())
           if (timingSafeEqual(given, own)) standing = index > newest || position < CURRENT ? 'aging' : 'current'
-      return standing
+      if (standing !== 'foreign') return standing
+      return endedOf(origin).has(nonce, Math.floor(now / step) + ACCEPTED[0] - 1) ? 'expired' : 'foreign'
     },
   }
 }

@@ -38,16 +38,17 @@ export function judgeFreshness(claims: JsonObject, issuedAt: number, moment: Mom
 }
 
 function judgeNonce(nonce: unknown, needed: boolean, moment: Moment): Result<string | undefined> {
-  const { target, now, nonces, trace } = moment
+  const { target, rules, now, nonces, trace } = moment
   // Nonces are for one public origin: the canonical target begins with it.
   const origin = target.slice(0, target.indexOf('/', 'https://'.length))
   if (nonce === undefined) {
-    if (!trace.holds('proof nonce present', 'RFC 9449 section 9', !needed))
+    if (!trace.holds('proof nonce present', 'RFC 9449 section 9', !needed, rules.nonce))
       return deny('nonce_missing', 'there is no nonce in the proof', { nonce: nonces.issue(origin, now) })
     return ok(nonces.issue(origin, now))
   }
   const standing = typeof nonce === 'string' ? nonces.judge(origin, nonce, now) : 'foreign'
-  if (!trace.holds('proof nonce', 'RFC 9449 section 4.3 (10)', standing !== 'foreign', standing))
+  const good = standing === 'current' || standing === 'aging'
+  if (!trace.holds('proof nonce', 'RFC 9449 section 4.3 (10)', good, standing))
     return deny('nonce_refused', 'the nonce is not one of the last steps', { nonce: nonces.issue(origin, now) })
   return ok(standing === 'aging' ? nonces.issue(origin, now) : undefined)
 }
@@ -59,10 +60,10 @@ function judgeTime(claims: JsonObject, iat: number, maxAge: number, { rules, now
   const window = [now - maxAge, now + rules.futureTolerance]
   if (!trace.holds('proof iat', 'RFC 9449 section 4.3 (11)', timely, iat, window))
     return deny('proof_expired', age > 0 ? `iat is ${Math.ceil(age)} s ago` : `iat is ${Math.ceil(-age)} s ahead`)
-  if (!trace.holds('proof exp', 'RFC 7519 section 4.1.4', exp === undefined || now < Number(exp), exp))
+  if (!trace.holds('proof exp', 'RFC 7519 section 4.1.4', exp === undefined || now < Number(exp), exp, now))
     return deny('proof_expired', 'exp has passed')
   const begun = nbf === undefined || now >= Number(nbf) - rules.futureTolerance
-  if (!trace.holds('proof nbf', 'RFC 7519 section 4.1.5', begun, nbf))
+  if (!trace.holds('proof nbf', 'RFC 7519 section 4.1.5', begun, nbf, window[1]))
     return deny('proof_expired', 'nbf is in the future')
   return ok(undefined)
 }

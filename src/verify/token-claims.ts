@@ -66,11 +66,12 @@ export function judgeTimes(
   if (!isTime(iat)) return deny('token_claims_invalid', 'iat is not a time')
   if (nbf !== undefined && !isTime(nbf)) return deny('token_claims_invalid', 'nbf is not a time')
 
-  if (!trace.holds('token exp', 'RFC 7519 section 4.1.4', now < exp + rules.leeway, exp, `after ${now}`))
+  if (!trace.holds('token exp', 'RFC 7519 section 4.1.4', now < exp + rules.leeway, exp, now - rules.leeway))
     return deny('token_expired', `exp is ${Math.floor(now - exp)} s ago`)
-  if (!trace.holds('token nbf', 'RFC 7519 section 4.1.5', nbf === undefined || now >= nbf - FUTURE_TOLERANCE, nbf))
+  const latest = now + FUTURE_TOLERANCE
+  if (!trace.holds('token nbf', 'RFC 7519 section 4.1.5', nbf === undefined || nbf <= latest, nbf, latest))
     return deny('token_not_yet_valid', 'nbf is in the future')
-  if (!trace.holds('token iat', 'RFC 9068 section 2.2', iat <= now + FUTURE_TOLERANCE, iat))
+  if (!trace.holds('token iat', 'RFC 9068 section 2.2', iat <= latest, iat, latest))
     return deny('token_not_yet_valid', 'iat is in the future')
   const short = rules.maxLifetime === undefined || exp - iat <= rules.maxLifetime
   if (!trace.holds('token lifetime', 'FAPI 2.0 Security Profile section 5.3.4', short, exp - iat, rules.maxLifetime))

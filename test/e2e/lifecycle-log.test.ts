@@ -41,21 +41,21 @@ async function startUnread() {
   return { child, ask }
 }
 
-test('att-dos-08, I6: while nobody reads the log its backlog is bounded, nothing is decided, and it ends all the same', async () => {
+test('att-dos-08, audit-sink-slow, I6: while nobody reads the records their backlog is bounded, nothing is decided, and it ends all the same', async () => {
   const { child, ask } = await startUnread()
   const outcomes = new Set<string>()
-  for (let round = 0; round < 400 && !outcomes.has('overload'); round += 1)
+  for (let round = 0; round < 400 && !outcomes.has('audit_unavailable'); round += 1)
     for (const outcome of await Promise.all(Array.from({ length: 100 }, ask))) outcomes.add(outcome)
-  expect(outcomes).toEqual(new Set(['overload', 'route_unknown']))
+  expect(outcomes).toEqual(new Set(['audit_unavailable', 'route_unknown']))
 
   child.stdout.resume()
   const later = async (): Promise<string> => {
     for (let tries = 0; tries < 100; tries += 1) {
       const outcome = await ask()
-      if (outcome !== 'overload') return outcome
+      if (outcome !== 'audit_unavailable') return outcome
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
-    return 'overload'
+    return 'audit_unavailable'
   }
   expect(await later()).toBe('route_unknown')
 

@@ -37,6 +37,7 @@ test('the package holds what runs, what describes it and what to apply, and noth
       'envoy/hardened.yaml',
       'proto/envoy/service/auth/v3/external_auth.proto',
       'schema/envoy-fapi.schema.json',
+      'schema/envoy-fapi-tests.schema.json',
     ]),
   )
   expect(
@@ -56,6 +57,16 @@ describe('in an empty folder', () => {
     expect(await npx('config', 'check', 'envoy-fapi.yaml')).toMatchObject({ err: '', code: 0 })
     writeFileSync(join(empty, 'bad.yaml'), 'publicOrigin: x\n')
     expect(await npx('config', 'check', 'bad.yaml')).toMatchObject({ code: 2 })
+  })
+  test('init writes tests that pass', async () => {
+    const flags = ['--origin', 'https://api.bank.example', '--issuer', 'https://as.bank.example']
+    expect(await npx('init', 'fresh', ...flags)).toMatchObject({ code: 0 })
+    const [config, cases] = ['fresh/envoy-fapi.yaml', 'fresh/envoy-fapi-tests.yaml']
+    expect(await npx('test', '--require-coverage', '--config', config, cases)).toMatchObject({
+      out: expect.stringMatching(/\n[1-9]\d* passed, 0 failed\n$/),
+      err: '',
+      code: 0,
+    })
   })
   test('serve allows a good request, refuses one without credentials, and ends when it is told', async () => {
     writeServiceFiles(empty)

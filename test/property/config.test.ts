@@ -96,9 +96,18 @@ const pipeline = fc
     ...(scoped ? [{ scopes: asked }] : []),
     ...(headersFirst ? [] : [{ fapiHeaders: { interactionId: 'reject' } }]),
   ])
+/** A mode and its end, as they stand on a file, a pipeline or a route. */
+const mode = fc.oneof(
+  fc.constantFrom({}, { mode: 'enforce' }),
+  fc
+    .integer({ min: 1_700_000_000, max: 1_900_000_000 })
+    .map((seconds) => ({ mode: 'shadow', until: new Date(seconds * 1000).toISOString() })),
+)
+const moded = fc.tuple(pipeline, mode).map(([policies, how]) => ('mode' in how ? { ...how, policies } : policies))
 const document = fc.record({
-  pipelines: fc.record({ one: pipeline, two: pipeline }),
-  routes: fc.uniqueArray(fc.tuple(name, policyKeys, fc.constantFrom(undefined, 'one', 'two'), fc.boolean()), {
+  mode,
+  pipelines: fc.record({ one: moded, two: moded }),
+  routes: fc.uniqueArray(fc.tuple(name, policyKeys, fc.constantFrom(undefined, 'one', 'two'), fc.boolean(), mode), {
     minLength: 1,
     maxLength: 5,
     selector: ([path]) => path,
@@ -108,17 +117,20 @@ const document = fc.record({
 
 /** Where things are written does not count. */
 const bare = (value: unknown): unknown =>
-  JSON.parse(JSON.stringify(value, (key, item: unknown) => (key === 'at' ? 0 : item)))
+  JSON.parse(JSON.stringify(value, (key, item: unknown) => (key === 'at' ? 0 : key === 'under' ? undefined : item)))
 
 test('what a configuration expands to is a configuration that says the same', () =>
   fc.assert(
-    fc.property(document, ({ pipelines, routes, drain }) => {
+    fc.property(document, ({ mode: everywhere, pipelines, routes, drain }) => {
       const reading = readConfig(
         smallest({
+          ...everywhere,
           pipelines,
           limits: { drain },
-          routes: routes.map(([path, policies, chosen, open]) =>
-            open ? { path: `/${path}`, open } : { path: `/${path}`, ...policies, ...(chosen && { pipeline: chosen }) },
+          routes: routes.map(([path, policies, chosen, open, own]) =>
+            open
+              ? { path: `/${path}`, open, ...own }
+              : { path: `/${path}`, ...policies, ...own, ...(chosen && { pipeline: chosen }) },
           ),
         }),
       )

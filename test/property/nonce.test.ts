@@ -15,7 +15,7 @@ test('DPOP-37, DPOP-38 a nonce is accepted from one step before its own to two a
       // Both in the middle of a step, so that nothing hangs on the last bit of a float.
       const middle = (Math.floor(issued / STEP) + 0.5) * STEP
       const nonce = nonceMaker().issue(at, middle)
-      const expected = steps < -1 || steps > 2 ? 'foreign' : steps > 0 ? 'aging' : 'current'
+      const expected = steps < -1 ? 'foreign' : steps > 2 ? 'expired' : steps > 0 ? 'aging' : 'current'
       expect(nonceMaker().judge(at, nonce, middle + steps * STEP)).toBe(expected)
     }),
     { numRuns: 1000 },
@@ -60,8 +60,8 @@ test('DPOP-38 replicas whose clocks are up to a step apart accept what the other
   fc.assert(
     fc.property(time, apart, elapsed, (now, difference, later) => {
       const nonce = nonceMaker().issue(ORIGIN, now + difference)
-      expect(nonceMaker().judge(ORIGIN, nonce, now)).not.toBe('foreign')
-      expect(nonceMaker().judge(ORIGIN, nonce, now + later)).not.toBe('foreign')
+      expect(['current', 'aging']).toContain(nonceMaker().judge(ORIGIN, nonce, now))
+      expect(['current', 'aging']).toContain(nonceMaker().judge(ORIGIN, nonce, now + later))
     }),
     { numRuns: 2000 },
   )
@@ -87,7 +87,7 @@ test('DPOP-38 replicas agree through every rotation whose loads are less than tw
           monotonic: () => elapsed,
         })
       const [issuer, judge] = [replica(one), replica(other)]
-      expect(judge.judge(ORIGIN, issuer.issue(ORIGIN, elapsed), elapsed)).not.toBe('foreign')
+      expect(['current', 'aging']).toContain(judge.judge(ORIGIN, issuer.issue(ORIGIN, elapsed), elapsed))
     }),
     { numRuns: 2000 },
   )

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { compileTemplate, covers, matchTemplate, type Template } from '../../src/path-template.ts'
+import { compileTemplate, covers, matchTemplate, overlaps, type Template } from '../../src/path-template.ts'
 import { canonicalPath } from '../../src/verify/target-uri.ts'
 
 const literal = fc.constantFrom('a', 'b', 'A', 'a.b', '%C3%BC', '~', '..a', 'a%20b', '__proto__')
@@ -92,7 +92,7 @@ const everyPath = (() => {
   return found
 })()
 
-test('a template covers another exactly when it takes all of its paths', () => {
+test('a template covers another exactly when it takes all of its paths, and overlaps it when it takes some', () => {
   const small = fc.tuple(fc.array(fc.constantFrom('a', 'b', '{}'), { maxLength: 3 }), fc.constantFrom('', '/', '/**'))
   const one = small.map(([list, end]) => {
     const written = list.map((text, index) => `/${text === '{}' ? `{p${index}}` : text}`).join('') + end
@@ -105,6 +105,8 @@ test('a template covers another exactly when it takes all of its paths', () => {
         .filter((requested) => matchTemplate(later, requested))
         .every((requested) => matchTemplate(earlier, requested))
       expect([first, second, covers(earlier, later)]).toEqual([first, second, taken])
+      const shared = everyPath.some((path) => matchTemplate(earlier, path) && matchTemplate(later, path))
+      expect([first, second, overlaps(earlier, later)]).toEqual([first, second, shared])
     }),
     { numRuns: 1000 },
   )

@@ -34,5 +34,6 @@ export const elsewhereReasons = {
   introspection_unavailable: 'test/e2e/introspection.test.ts',
   token_revoked: 'test/e2e/revocation.test.ts',
   revocation_unavailable: 'test/e2e/revocation.test.ts',
+  audit_unavailable: 'test/e2e/audit.test.ts',
   client_certificate_malformed: 'test/e2e/forwarded-certificates.test.ts',
 } as const satisfies Partial<Record<DenyReason, string>>

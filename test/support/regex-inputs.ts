@@ -66,7 +66,7 @@ function readPart(source: string, from: number): Part & { readonly end: number }
 function sampleOf(atom: string): string {
   if (atom === '^' || atom === '$' || /^\\[bB]$/.test(atom)) return ''
   if (!/^[[\\.]/.test(atom)) return atom
-  const one = new RegExp(`^${atom}$`)
+  const one = new RegExp(`^${atom}$`, atom.includes('\\u{') ? 'u' : '')
   return CANDIDATES.find((candidate) => one.test(candidate)) ?? ''
 }
 

@@ -44,7 +44,7 @@ describe('the JSON Schema for editors', () => {
   ])('refuses %j', (difference) => expect(fits(JSON.parse(JSON.stringify(smallest(difference))))).toBe(false))
 
   test('is named by the files that ship', () => {
-    for (const file of globSync(['demo/*.yaml', 'test/fixtures/config/good/large.yaml'])) {
+    for (const file of globSync(['demo/envoy-fapi.yaml', 'test/fixtures/config/good/large.yaml'])) {
       const [, named] = /yaml-language-server: \$schema=(\S+)/.exec(readFileSync(file, 'utf8')) ?? []
       expect(JSON.parse(readFileSync(join(file, '..', named ?? 'none'), 'utf8'))).toEqual(jsonSchema())
     }

@@ -63,11 +63,19 @@ describe('a changed file', () => {
     expect([...next.sources.keys()]).toEqual(['one', 'two', 'three'])
     for (const source of next.sources.values()) await source.close()
   })
+  test('that does not enforce says so, under the name of its component', async () => {
+    const { start, change, lines } = buildLife(text([server('one')]))
+    const [ending] = new Date(Date.now() + 86_400_000).toISOString().split('T')
+    await change(text([server('one')], `mode: shadow\nuntil: ${ending}\n`), start)
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: 'warn', component: 'configuration', msg: 'not enforcing' }),
+    )
+  })
   test('says what takes effect at the next start', async () => {
     const { start, change, lines } = buildLife(text([server('one')]))
     await change(text([server('one')], 'limits: { concurrentChecks: 5 }\n'), start)
     expect(lines.map(({ msg }) => msg)).toEqual([
-      'changes of listen, stores and limits take effect at the next start',
+      'changes of listen, stores, limits, tracing and audit take effect at the next start',
       'configuration applied',
     ])
   })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { compileTemplate, covers, matchTemplate, type Template } from '../../src/path-template.ts'
+import { compileTemplate, covers, matchTemplate, overlaps, type Template } from '../../src/path-template.ts'
 
 function compile(path: string): Template {
   const template = compileTemplate(path)
@@ -131,4 +131,21 @@ describe('a template that leaves nothing to a later one', () => {
     ['/a/{x}/**', '/a/**'],
     ['/a/{x}/**', '/a/'],
   ])('%s does not cover %s', (one, two) => expect(covers(compile(one), compile(two))).toBe(false))
+})
+
+describe('whether two templates have a path in common, whichever comes first', () => {
+  test.each([
+    ['/a/{id}', '/{of}/b', true],
+    ['/a/**', '/{of}/b', true],
+    ['/{x}/**', '/a/b/c', true],
+    ['/a', '/a/**', true],
+    ['/**', '/', true],
+    ['/a/{id}', '/b/{id}', false],
+    ['/a/{id}', '/{of}', false],
+    ['/{x}', '/', false],
+    ['/a', '/a/b/**', false],
+    ['/{x}/b', '/a/c', false],
+  ])('%s and %s: %s', (one, two, expected) => {
+    expect([overlaps(compile(one), compile(two)), overlaps(compile(two), compile(one))]).toEqual([expected, expected])
+  })
 })

@@ -84,13 +84,15 @@ test('att-envoy-17: Checks beyond the limit are refused whole, and there is room
 })
 
 test('nothing is decided while the log is full, and everything again afterwards', async () => {
-  let full = true
+  let full: 'overload' | 'audit_unavailable' | undefined = 'overload'
   const { connect, events } = await startTestServer({ congested: () => full })
   const client = connect()
   expect(outcomeOf(await client.ask({}))).toBe('overload')
-  full = false
+  full = 'audit_unavailable'
+  expect(outcomeOf(await client.ask({}))).toBe('audit_unavailable')
+  full = undefined
   expect(outcomeOf(await client.ask({}))).toBe('route_unknown')
-  expect(events).toEqual(['shed'])
+  expect(events).toEqual(['shed', 'unrecorded'])
 })
 
 test('what is too much for one connection gets an answer as well, and is not left waiting', async () => {

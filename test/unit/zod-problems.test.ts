@@ -62,7 +62,7 @@ describe('unknown keys', () => {
   test.each<[object, string]>([
     [{ profil: 'x' }, 'profil: unknown key "profil"; did you mean "profile"?'],
     [{ log: { levle: 'info' } }, 'log.levle: unknown key "levle"; did you mean "level"?'],
-    [{ log: { colour: true } }, 'log.colour: unknown key "colour"; known are level'],
+    [{ log: { colour: true } }, 'log.colour: unknown key "colour"; known are level, components'],
     [
       { pipelines: { p: [{ scopes: { anny: [] } }] } },
       'pipelines.p.0.scopes.anny: unknown key "anny"; did you mean "any"?',

@@ -82,7 +82,7 @@ describe('what stands there already', () => {
     const { code, files } = await init(['--force'], { ...mine, other: 'kept' })
     expect({ code, names: Object.keys(files), other: files.other }).toEqual({
       code: undefined,
-      names: ['envoy-fapi.yaml', 'envoy.yaml', 'other'],
+      names: ['envoy-fapi-tests.yaml', 'envoy-fapi.yaml', 'envoy.yaml', 'other'],
       other: 'kept',
     })
     expect(files['envoy-fapi.yaml']).not.toBe('mine\n')
@@ -166,7 +166,7 @@ test('--json lists what was written and what to do', async () => {
   const { out, folder } = await init(['--json'])
   expect(JSON.parse(out)).toMatchObject({
     ok: true,
-    files: [`${folder}/envoy-fapi.yaml`, `${folder}/envoy.yaml`],
+    files: [`${folder}/envoy-fapi.yaml`, `${folder}/envoy-fapi-tests.yaml`, `${folder}/envoy.yaml`],
     steps: expect.arrayContaining([{ title: expect.any(String), commands: expect.any(Array) }]),
   })
 })

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { buildLog, truncateAddress } from '../../../src/io/log.ts'
+import { truncateAddress } from '../../../src/audit/client-address.ts'
+import type { Level, Levels } from '../../../src/config-log.ts'
+import { buildLog } from '../../../src/io/log.ts'
 import { Trace } from '../../../src/trace.ts'
 import { certificate } from '../../support/possession.ts'
 import {
@@ -55,10 +57,12 @@ describe('a decision is one line of named fields', () => {
       clientId: 'client-1',
       subject: 'user-1',
       binding: 'dpop',
+      thumbprint: clientKey.thumbprint,
       decision: 'allow',
       reason: 'allowed',
       durationMs: 0,
       config: 'hash',
+      component: 'decisions',
       msg: 'decision',
     })
   })
@@ -83,6 +87,37 @@ describe('levels', () => {
     log.setLevel('info')
     log.event('info', 'heard', { server: 'bank' })
     expect(parsed()).toEqual([{ level: 'info', time: expect.any(String), server: 'bank', msg: 'heard' }])
+  })
+})
+
+describe('levels of components', () => {
+  const told = (levels: Levels, level: Level = 'info') => {
+    const lines: string[] = []
+    const log = buildLog(level, { write: (line) => void lines.push(line) }, levels)
+    return { log, components: () => lines.map((line) => (JSON.parse(line) as { component?: string }).component) }
+  }
+  test('a component can say more or less than the others', () => {
+    const { log, components } = told({ keys: 'debug', replay: 'error' })
+    for (const component of ['keys', 'replay', 'server'] as const) {
+      log.of(component).event('debug', 'detail')
+      log.of(component).event('info', 'news')
+    }
+    expect(components()).toEqual(['keys', 'keys', 'server'])
+  })
+  test('they change while the log is open; what is not named follows the others', () => {
+    const { log, components } = told({ keys: 'error' })
+    log.setLevel('warn', { replay: 'info' })
+    for (const component of ['keys', 'replay'] as const) log.of(component).event('info', 'news')
+    log.of('keys').event('warn', 'trouble')
+    expect(components()).toEqual(['replay', 'keys'])
+  })
+  test('decisions are a component: their traces can be had alone', async () => {
+    const { ask, records } = buildTestCheck()
+    await ask(goodRequest())
+    const { log, components } = told({ decisions: 'debug' }, 'error')
+    for (const record of records) log.decision(record)
+    log.of('server').event('info', 'not heard')
+    expect(components()).toEqual(['decisions'])
   })
 })
 

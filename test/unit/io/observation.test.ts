@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { buildLog } from '../../../src/io/log.ts'
-import { observeDecision, observeIntrospection, observeKeys, observeRoutes } from '../../../src/io/observation.ts'
+import {
+  observeDecision,
+  observeEnforcement,
+  observeIntrospection,
+  observeKeys,
+  observeRoutes,
+} from '../../../src/io/observation.ts'
 import { buildMetrics } from '../../../src/metrics.ts'
 import { loadFixture } from '../../support/config-files.ts'
 import { buildTestCheck, goodRequest, mintToken, proofFor } from '../../support/spine.ts'
@@ -118,11 +124,13 @@ describe('FAPI-RS-06 routes', () => {
   test('what enforces and what is excepted is told, and only of the configuration in force', async () => {
     const { metrics, text } = buildObserver()
     observeRoutes(metrics, loadFixture('good/compat.yaml'), 'a'.repeat(64), '1.2.3')
+    observeEnforcement(metrics, loadFixture('good/compat.yaml'), 0)
     const said = await text()
     expect(said).toContain('envoy_fapi_enforcing{route="old"} 1')
     expect(said).toContain('envoy_fapi_exceptions{route="mixed",exception="rs256"} 1')
     expect(said).toContain(`envoy_fapi_build_info{version="1.2.3",config_hash="${'a'.repeat(12)}"} 1`)
     observeRoutes(metrics, loadFixture('good/smallest.yaml'), 'b'.repeat(64), '1.2.3')
+    observeEnforcement(metrics, loadFixture('good/smallest.yaml'), 0)
     const now = await text()
     expect(now).toContain('envoy_fapi_enforcing{route="all"} 1')
     expect(now).not.toMatch(/route="old"|exception="|aaaa/)

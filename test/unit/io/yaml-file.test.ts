@@ -63,6 +63,11 @@ describe('what is refused', () => {
     ['a key written in two ways', 'a: 1\n"a": 2', ['2:1 a: the key "a" stands twice']],
     ['all of them', 'a: 1\na: 2\nb: *c', ['2:1 a: the key "a" stands twice', '3:4 b: there is no anchor c before it']],
     ['51 levels', `a: ${'['.repeat(51)}${']'.repeat(51)}`, ['1:54 a[0][0]: it is nested too deeply']],
+    [
+      'levels without end',
+      `a: ${'['.repeat(200_000)}`,
+      [expect.stringMatching(/^1:[0-9]+ : it is nested too deeply$/)],
+    ],
     ['101 aliases', `a: &a 1\nb: [${Array(101).fill('*a').join(', ')}]`, ['2:405 b[100]: more than 100 aliases']],
   ])('%s', (_name, content, expected) => expect(read(content).told).toEqual(expected))
 
@@ -70,6 +75,9 @@ describe('what is refused', () => {
     const told = (path: string) => readYaml(path).problems.map(({ message }) => message)
     expect(told('/no/such.yaml')).toEqual(['there is no such file'])
     expect(told('/')).toEqual(['it cannot be read (EISDIR)'])
+  })
+  test('a file without end is not read to its end', () => {
+    expect(readYaml('/dev/zero').problems.map(({ message }) => message)).toEqual(['it is larger than 1 MiB'])
   })
   test('100 aliases and 50 levels are fine', () => {
     expect(read(`a: &a 1\nb: [${Array(100).fill('*a').join(', ')}]`).told).toEqual([])

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { anomalies } from '../../../src/anomalies/kinds.ts'
 import { answers } from '../../../src/denial.ts'
 import { policies } from '../../../src/policies/registry.ts'
 import { series } from '../../support/exposed-series.ts'
@@ -40,12 +41,13 @@ const known: Readonly<Record<string, readonly string[]>> = {
   reason: ['allowed', ...Object.keys(answers)],
   claim: Object.keys(answers).filter((reason) => reason.startsWith('replay_')),
   policy: Object.keys(policies),
+  kind: Object.keys(anomalies),
   result: ['applied', 'refused', 'loaded', 'failed', 'stored', 'full'],
 }
 
 /** Functions and words of PromQL that stand in our queries. */
 const words =
-  /^(?:sum|count|rate|increase|changes|absent|histogram_quantile|time|by|on|and|or|unless|offset|[0-9]*[smhd])$/
+  /^(?:sum|min|count|rate|increase|changes|absent|histogram_quantile|time|by|on|and|or|unless|offset|[0-9]*[smhd])$/
 
 /** What a query says that no series bears out. */
 function flawsOf(query: string): readonly string[] {
@@ -101,7 +103,7 @@ describe('alerts', () => {
   })
   test.each(alerts)('$alert names only labels that its query keeps', ({ expr, annotations }) => {
     const named = [...annotations.description.matchAll(/\$labels\.([a-z_]+)/g)].map(([, label = '']) => label)
-    const kept = /^sum by \(([a-z_, ]+)\)/.exec(expr)?.[1]?.split(', ')
+    const kept = /^(?:sum|min) by \(([a-z_, ]+)\)/.exec(expr)?.[1]?.split(', ')
     const name = /^[a-z_]+/.exec(expr)?.[0] ?? ''
     for (const label of named) expect(kept ?? [...(series.get(name) ?? [])]).toContain(label)
   })

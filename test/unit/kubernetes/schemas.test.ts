@@ -22,7 +22,7 @@ const parts = new Set(
 const MESH_CONFIG = 'k8s/istio/mesh-config.yaml'
 const files = [
   ...globSync('k8s/**/*.yaml', { cwd: root }).filter(
-    (file) => !parts.has(file) && file !== MESH_CONFIG && !/^k8s\/(?:base|helm)\//.test(file),
+    (file) => !parts.has(file) && file !== MESH_CONFIG && !/^k8s\/(?:base|helm)\/|-tests\.yaml$/.test(file),
   ),
   ...globSync(`${rendered}/*.yaml`, { cwd: root }),
 ].sort((one, other) => one.localeCompare(other))

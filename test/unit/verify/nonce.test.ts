@@ -53,9 +53,9 @@ describe('DPOP-37, DPOP-39 the window: two steps back, one ahead', () => {
     ['at the end of its step', STEP - 0.001, 'current'],
     ['in the next step', STEP, 'aging'],
     ['at the last moment it is good', 3 * STEP - 0.001, 'aging'],
-    ['after that', 3 * STEP, 'foreign'],
+    ['after that', 3 * STEP, 'expired'],
     ['more than a step before', -STEP - 0.001, 'foreign'],
-    ['an hour later', 3600, 'foreign'],
+    ['an hour later', 3600, 'expired'],
     ['after the clock fell back an hour', -3600, 'foreign'],
   ])('%s', (_, offset, standing) => expect(nonces.judge(ORIGIN, nonce, START + offset)).toBe(standing))
 
@@ -64,13 +64,26 @@ describe('DPOP-37, DPOP-39 the window: two steps back, one ahead', () => {
     const offsets = [0, 3600, -3600, 0, 3 * STEP, 2 * STEP, 0]
     expect(offsets.map((offset) => one.judge(ORIGIN, nonce, START + offset))).toEqual([
       'current',
-      'foreign',
+      'expired',
       'foreign',
       'current',
-      'foreign',
+      'expired',
       'aging',
       'current',
     ])
+  })
+  test('a process that made none in between looks back for two hours at a time', () => {
+    const one = nonceMaker()
+    const later = () => one.judge(ORIGIN, nonce, START + 3 * 3600)
+    expect([later(), later()]).toEqual(['foreign', 'expired'])
+  })
+  test('a process that has been asked all the while knows its nonces for a day, and no longer', () => {
+    const one = nonceMaker()
+    const day = 86_400
+    for (let elapsed = 0; elapsed <= day; elapsed += STEP) one.issue(ORIGIN, START + elapsed)
+    const judged = (offset: number) => one.judge(ORIGIN, nonce, START + offset)
+    expect([judged(day), judged(day + 2 * STEP), judged(day + 3 * STEP)]).toEqual(['expired', 'expired', 'foreign'])
+    expect(one.judge('https://other.example', nonce, START + day)).toBe('foreign')
   })
   test('its lifetime is the time from the first moment to the last', () => expect(nonces.lifetime).toBe(4 * STEP))
 })

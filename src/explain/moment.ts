@@ -1,0 +1,58 @@
+import { first, type Headers } from '../attributes.ts'
+import { readJws } from '../verify/jws.ts'
+import { own } from '../verify/strict-json.ts'
+import type { Format } from './capture.ts'
+import type { Setting } from './explanation.ts'
+import { isoTime } from './values.ts'
+
+/** A proof that is so many seconds away was captured at another time. */
+const FAR = 60
+/** Bytes of a proof or token that is looked at. */
+const MAX_BYTES = 65_536
+
+/**
+ * When a captured request was made, by its proof or else its token, as far as it says so; seconds. Nothing is verified:
+ * it only serves as advice.
+ */
+function claimedTime(headers: Headers): number | undefined {
+  const proof = first(headers, 'dpop')
+  const token = first(headers, 'authorization')?.replace(/^\S+ +/, '')
+  for (const text of [proof, token]) {
+    const jws = text === undefined ? undefined : readJws(text, MAX_BYTES)
+    const issuedAt = jws?.ok ? own(jws.value.payload, 'iat') : undefined
+    if (typeof issuedAt === 'number' && issuedAt >= 0 && issuedAt < 2 ** 40) return issuedAt
+  }
+  return undefined
+}
+
+/** What whoever captured a request should know. */
+export interface CaptureContext {
+  readonly headers: Headers
+  readonly format: Format
+  readonly now: number
+  /** A file with the certificate of the connection. */
+  readonly certificate: string | undefined
+  readonly setting: Setting
+}
+
+/** What may be different from the request that was really made. */
+export function adviseCapture({ headers, format, now, certificate, setting }: CaptureContext): readonly string[] {
+  const made = claimedTime(headers)
+  const { source } = setting.config.clientCertificateFrom
+  return [
+    ...(made === undefined || Math.abs(made - now) <= FAR
+      ? []
+      : [
+          `the request says that it was made at ${isoTime(made)} and is judged as of ${isoTime(now)}; to judge it as of then: --at ${isoTime(made)}`,
+        ]),
+    ...(format === 'har' && !headers.has('authorization')
+      ? ['browsers leave Authorization out of HAR files unless told to export sensitive data']
+      : []),
+    ...(certificate !== undefined && source !== 'connection'
+      ? [`--certificate is not looked at: clientCertificateFrom.source is ${source}`]
+      : []),
+    ...(format !== 'check' && certificate === undefined && source === 'connection'
+      ? ['the capture holds no client certificate; --certificate FILE adds that of the connection']
+      : []),
+  ]
+}
