@@ -22,10 +22,10 @@ export function truncateAddress(address: string): string | undefined {
 
 /** An IPv4 address, also one that IPv6 only carries, or an IPv6 address without its zone. */
 function readText(address: string): { readonly version: 4 | 6; readonly text: string } | undefined {
-  const text = address
+  const [text = ''] = address
     .slice(0, 64)
     .replace(/^::ffff:(?=[0-9.]+$)/i, '')
-    .replace(/%.*$/, '')
+    .split('%', 1)
   if (!readAddress(text)) return undefined
   return { version: text.includes(':') ? 6 : 4, text }
 }

@@ -13,7 +13,7 @@ const bytes = z.string().transform((text, context): Buffer => {
     .replaceAll('_', '/')
     .replace(/={0,2}$/, '')
   const decoded = Buffer.from(plain, 'base64')
-  if (decoded.toString('base64').replace(/=+$/, '') !== plain)
+  if (decoded.toString('base64').replace(/={1,2}$/, '') !== plain)
     context.issues.push({ code: 'custom', message: 'expected base64', input: undefined })
   return decoded
 })

@@ -26,9 +26,12 @@ const carriers = [
   { range: list(['2002::/16']), at: 1 },
 ]
 
+/** `fe80::1` of `fe80::1%eth0` (RFC 4007 section 11). */
+export const withoutZone = (address: string): string => address.split('%', 1)[0] ?? ''
+
 /** The kind of an address as `node:net` writes it. What is no address is never called. */
 export function kindOf(address: string): AddressKind {
-  const plain = address.replace(/%.*$/, '')
+  const plain = withoutZone(address)
   const version = isIP(plain)
   if (version === 0) return 'never'
   const family = version === 6 ? 'ipv6' : 'ipv4'

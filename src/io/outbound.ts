@@ -5,7 +5,7 @@ import { rootCertificates } from 'node:tls'
 import type { Config } from '../config.ts'
 import { type Allowed, type ProxySettings, proxySettings, readAllowed } from '../config-outbound.ts'
 import { type Reading, read, unreadable } from '../verify/reading.ts'
-import { type AddressKind, kindOf } from './addresses.ts'
+import { type AddressKind, kindOf, withoutZone } from './addresses.ts'
 import { readAuthorities } from './authorities.ts'
 import { type Fetched, type FetchFailure, failed } from './fetch-outcome.ts'
 
@@ -95,5 +95,5 @@ const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$|\.$/g, '
 function covers(allow: readonly Allowed[]): (address: string) => boolean {
   const ranges = new BlockList()
   for (const one of allow) if (one.kind === 'range') ranges.addSubnet(one.address, one.prefix, one.family)
-  return (address) => ranges.check(address.replace(/%.*$/, ''), isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  return (address) => ranges.check(withoutZone(address), isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }

@@ -89,7 +89,7 @@ const noneOrAgain = z.enum(['none', 'again'])
 const headerName = z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$/, { error: 'a header name' })
 const headerValue = z.string().max(65_536)
 
-const REQUEST = /^(?:[A-Z]{1,32} )?(?:\/|https:\/\/[^/?#\s]+)\S*$/
+const REQUEST = /^(?:[A-Z]{1,32} )?(?:\/\S*|https:\/\/[^/?#\s]+(?:[/?#]\S*)?)$/
 const requestForm = 'GET /path, a URL, or a map with url'
 
 const request = z.union([
@@ -100,7 +100,7 @@ const request = z.union([
     url: z
       .string()
       .max(8192)
-      .regex(/^(?:\/|https:\/\/[^/?#\s]+)\S*$/, { error: 'a path or an https URL' }),
+      .regex(/^(?:\/\S*|https:\/\/[^/?#\s]+(?:[/?#]\S*)?)$/, { error: 'a path or an https URL' }),
     /** Lines that are sent besides those of token and proof. */
     headers: z.record(headerName, z.union([headerValue, z.array(headerValue).max(20)])).default({}),
     body: z.string().max(65_536).optional(),

@@ -119,6 +119,6 @@ function ofPreviousHop(
 /** The first of the trusted proxies: by what its certificate says, or by an address in its range. */
 function fromTrusted([first = ''] = [] as readonly string[], headers: Hop['headers'] = []): Hop {
   const [address = ''] = first.split('/')
-  const named = !/^[0-9.]+$|^[0-9A-Fa-f.:]*:[0-9A-Fa-f.:]*$/.test(address)
+  const named = !/^[0-9.]+$|^(?=[^:]*:)[0-9A-Fa-f.:]+$/.test(address)
   return named ? { headers, address: CLIENT, principal: first } : { headers, address }
 }

@@ -107,7 +107,7 @@ export function mintProof(
   const claims = {
     jti: difference.jti ?? id,
     htm: difference.htm ?? method,
-    htu: difference.htu ?? url.replace(/[?#].*$/, ''),
+    htu: difference.htu ?? url.split(/[?#]/, 1)[0],
     iat: Math.floor(now + secondsOf(difference.iat ?? '0s')),
     ath: left(difference.ath, token ? sha256(token.raw) : null),
     nonce: difference.nonce === 'challenge' ? (challenge ?? null) : left(difference.nonce, purpose.nonce ?? null),
