@@ -90,13 +90,13 @@ describe('term-drain, att-ops-04', () => {
       return goodRequest({ token, proof: proofFor(token, { claims: { iat: now } }) })
     }
     // As a whole denial long before the caller gives up.
-    expect(outcomeOf(await service.connect().ask(stuck(), { deadline: 30_000 }))).toBe('deadline')
+    expect(outcomeOf(await service.connect().ask(stuck(), { deadline: 30_000 }))).toBe('keys_unavailable')
     const waiting = service.connect().ask(stuck())
     // Answered right away, so the one before it is being looked at.
     expect(outcomeOf(await service.connect().ask(freshRequest()))).toBe('allow')
     service.signal('SIGTERM')
     const reply = await waiting
-    expect(outcomeOf(reply)).toBe('deadline')
+    expect(outcomeOf(reply)).toBe('keys_unavailable')
     expect(reply.ok && flaws(reply.response)).toEqual([])
     expect(await service.ended).toBe(0)
   })
