@@ -8,6 +8,7 @@ import type { IdentityFact } from './identity.ts'
 import { compileTemplate, type Template } from './path-template.ts'
 import type { Problem } from './problems.ts'
 import { nameAuthority, type PublicOrigin } from './routes.ts'
+import { unreadable } from './verify/reading.ts'
 import { isObject } from './verify/strict-json.ts'
 import { normalizeOrigin } from './verify/target-uri.ts'
 import { describeIssues } from './zod-problems.ts'
@@ -132,7 +133,9 @@ function readOrigin(origin: ParsedConfig['publicOrigins'][number], index: number
     hosts,
     pathPrefix,
   } = typeof origin === 'string' ? { origin, hosts: [], pathPrefix: '' } : origin
-  const normal = normalizeOrigin(written)
+  const parsed = normalizeOrigin(written)
+  // A host that looks like a number has to be an address.
+  const normal = parsed.ok && !URL.canParse(parsed.value) ? unreadable('its host is no name and no address') : parsed
   if (!normal.ok)
     problems.push({
       path: ['publicOrigins', index],
