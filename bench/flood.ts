@@ -1,10 +1,12 @@
 // What a flood of tokens with made-up keys does to everybody else: how long honest requests wait, alone and beside it.
 // Beside it as well: the same number of requests with tokens whose key is known and whose signature is wrong, so that it
 // shows what is due to the keys and what to the machine. Run by bench/run.ts.
-import { randomUUID } from 'node:crypto'
-import { setTimeout } from 'node:timers/promises'
-import { mintToken, serverJwks } from '../test/support/spine.ts'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { serverJwks } from '../test/support/spine.ts'
 import { authority, json, startStub } from '../test/support/stub-servers.ts'
+import { pace } from './pace.ts'
 import { type Measured, type Mint, startMeasured } from './process.ts'
 
 /** Honest requests per second, and strange ones beside them. */
@@ -61,7 +63,6 @@ export async function measureFlood(mint: Mint): Promise<Flood> {
 /** One turn at a fixed rate, whatever the answers take. */
 async function watch(measured: Measured, mint: Mint, occasion: Occasion): Promise<readonly number[]> {
   const honest = Array.from({ length: HONEST * TURN }, (_, index) => mint.dpopWarm(index))
-  const strange = occasion === 'alone' ? [] : Array.from({ length: STRANGE * TURN }, () => strangeToken(mint, occasion))
   const waited: number[] = []
   const timed = async (message: Buffer): Promise<void> => {
     const sent = performance.now()
@@ -69,36 +70,29 @@ async function watch(measured: Measured, mint: Mint, occasion: Occasion): Promis
     if (reason !== 'allowed') throw new Error(`an honest request was answered with ${reason}`)
     waited.push(performance.now() - sent)
   }
-  await Promise.all([
-    pace(honest, HONEST, timed),
-    pace(strange, STRANGE, async (message) => {
-      const reason = await measured.ask(message)
-      if (reason === 'allowed') throw new Error('a strange token was allowed')
-    }),
-  ])
+  const beside =
+    occasion === 'alone'
+      ? undefined
+      : await flood(measured.address, occasion === 'beside tokens with made-up keys' ? 'key' : 'signature')
+  await Promise.all([pace(honest, HONEST, timed), beside?.begin()])
   return waited
 }
 
-function strangeToken(mint: Mint, occasion: Occasion): Buffer {
-  const kid = occasion === 'beside tokens with made-up keys' ? randomUUID() : 'as-1'
-  const [header, payload] = mintToken({ header: { kid } }).split('.')
-  return mint.withToken(`${header}.${payload}.${'A'.repeat(86)}`)
-}
-
-/** Sends so many per second; what is late is sent at once. */
-async function pace(
-  messages: readonly Buffer[],
-  rate: number,
-  work: (message: Buffer) => Promise<void>,
-): Promise<void> {
-  const started = performance.now()
-  const underWay: Promise<void>[] = []
-  for (const [index, message] of messages.entries()) {
-    const early = started + (index * 1000) / rate - performance.now()
-    if (early > 0) await setTimeout(early)
-    underWay.push(work(message))
+/** Starts the flood and resolves when it is over. */
+async function flood(
+  address: string,
+  strangeness: 'key' | 'signature',
+): Promise<{ readonly begin: () => Promise<void> }> {
+  const script = join(import.meta.dirname, 'flood-sender.ts')
+  const child = fork(script, [address, strangeness, String(STRANGE), String(TURN)])
+  await once(child, 'message')
+  return {
+    begin: async () => {
+      child.send('begin')
+      const [code] = await once(child, 'exit')
+      if (code !== 0) throw new Error('the flood broke off')
+    },
   }
-  await Promise.all(underWay)
 }
 
 const quantile = (values: readonly number[], part: number): number =>

@@ -21,6 +21,8 @@ export type Target = 'product' | 'floor0' | 'floor1' | 'floor2'
 export interface Measured {
   /** Sends every message and wants the answer each of them deserves; CPU microseconds per answer. */
   readonly measure: (target: Target, messages: readonly Buffer[]) => Promise<number>
+  /** Where the product listens. */
+  readonly address: string
   /** Sends one message and tells the reason of the decision. */
   readonly ask: (message: Buffer) => Promise<string>
   /** Requests answered 503 so far because Redis was too slow on a busy machine; their CPU time counts all the same. */
@@ -79,6 +81,7 @@ export async function startMeasured(setting: Setting = {}): Promise<Measured> {
   }
   let unanswered = 0
   return {
+    address: addressOf(directory, 'product'),
     ask: (message) => send(clientOf('product'), message),
     unanswered: () => unanswered,
     async measure(target, messages) {
@@ -120,8 +123,12 @@ async function usageOf(child: ChildProcess): Promise<number> {
   return await promise.finally(() => child.off('exit', ended))
 }
 
-const connect = (directory: string, target: Target): Client =>
-  new Client(`unix:${join(directory, `${target}.sock`)}`, credentials.createInsecure(), {
+const addressOf = (directory: string, target: Target): string => `unix:${join(directory, `${target}.sock`)}`
+
+const connect = (directory: string, target: Target): Client => connectTo(addressOf(directory, target))
+
+export const connectTo = (address: string): Client =>
+  new Client(address, credentials.createInsecure(), {
     // Otherwise both connections would be one client's with shared settings.
     'grpc.use_local_subchannel_pool': 1,
   })
@@ -147,7 +154,7 @@ async function sendAll(client: Client, messages: readonly Buffer[], expected: st
 }
 
 /** The reason of the decision, as the service tells it to Envoy. */
-function send(client: Client, message: Buffer): Promise<string> {
+export function send(client: Client, message: Buffer): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const asIs = (bytes: Buffer): Buffer => bytes
   client.makeUnaryRequest(Check.path, asIs, Check.responseDeserialize, message, (error, response) => {
