@@ -16,11 +16,14 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run build
 
-# Node comes with the image, so the optional package that brings one is left out with the development packages.
+# Node comes with the image, so the optional package that brings one is left out with the development packages. So is what
+# only editors and debuggers read.
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --omit=optional
+WORKDIR /app/node_modules
+RUN ["find", ".", "-type", "f", "(", "-name", "*.map", "-o", "-name", "*.d.ts", "-o", "-name", "*.d.?ts", ")", "-delete"]
 
 FROM ${BASE_IMAGE}
 LABEL org.opencontainers.image.title="envoy-fapi" \

@@ -49,7 +49,7 @@ e2e: node_modules/.installed ## only the tests on a real Envoy
 	@vitest run --project e2e $(ARGS)
 
 e2e-keycloak: node_modules/.installed ## tokens of a real Keycloak on a real Envoy; fetches 177 MB once, needs Java 17
-	@for each in java:openjdk-17-jre-headless unzip:unzip curl:curl; do \
+	@for each in java:openjdk-17-jre-headless unzip:unzip mvn:maven; do \
 	  command -v $${each%%:*} >/dev/null || { echo "Installing $${each##*:} (Debian package): Keycloak runs on Java and comes as an archive."; apt-get update -qq && apt-get install -y -qq $${each##*:}; }; \
 	done
 	@node tools/envoy.ts

@@ -157,6 +157,7 @@ export async function startService(surroundings: Surroundings, loaded: Loaded): 
     await server.value.drain(0)
     return await abandon(http.problem, current, memory, audit)
   }
+  audit.begin()
   traces = await traceDecisions(current, metrics)
 
   const tellExpiry = (): void => {

@@ -32,21 +32,14 @@ export function findKeycloak(say: (line: string) => void): string {
   return home
 }
 
-/** Maven knows where its packages come from; without it they come from Maven Central itself. */
+/** Maven knows where its packages come from. */
 function fetchArchive(): string {
-  const limit = { stdio: ['ignore', 2, 2] as ['ignore', number, number], timeout: 600_000 }
-  const path = `org/keycloak/keycloak-quarkus-dist/${VERSION}`
-  if (runs('mvn')) {
-    const repository = join(directory, 'm2')
-    const artifact = `-Dartifact=org.keycloak:keycloak-quarkus-dist:${VERSION}:zip`
-    const words = ['-q', '-B', `-Dmaven.repo.local=${repository}`, 'dependency:get', artifact, '-Dtransitive=false']
-    execFileSync('mvn', words, limit)
-    return join(repository, path, NAME)
-  }
-  const archive = join(directory, NAME)
-  const url = `https://repo1.maven.org/maven2/${path}/${NAME}`
-  execFileSync('curl', ['-sSfL', '--retry', '2', '--proto', '=https', '-o', archive, url], limit)
-  return archive
+  if (!runs('mvn')) throw new Error('Maven fetches Keycloak: install it (Debian package maven), then try again')
+  const repository = join(directory, 'm2')
+  const artifact = `-Dartifact=org.keycloak:keycloak-quarkus-dist:${VERSION}:zip`
+  const words = ['-q', '-B', `-Dmaven.repo.local=${repository}`, 'dependency:get', artifact, '-Dtransitive=false']
+  execFileSync('mvn', words, { stdio: ['ignore', 2, 2], timeout: 600_000 })
+  return join(repository, 'org/keycloak/keycloak-quarkus-dist', VERSION, NAME)
 }
 
 function runs(command: string): boolean {

@@ -10,15 +10,18 @@ interface OutputParts {
   readonly observe: (event: AuditEvent) => void
 }
 
-/** Records among the lines of standard output. Nobody promises that they are kept, but no more wait than a queue may hold. */
+/**
+ * Records among the lines of standard output. Nobody promises that they are kept, but no more wait than a queue may hold.
+ * A start that fails leaves no line.
+ */
 export class AuditOutput implements Records {
   readonly #parts: OutputParts
   #dropped = 0
+  #begun = false
   #ended: string | undefined
 
   constructor(parts: OutputParts) {
     this.#parts = parts
-    this.#write([], true)
   }
 
   get trouble(): string | undefined {
@@ -30,9 +33,15 @@ export class AuditOutput implements Records {
     return this.#parts.output.backlog?.() ?? 0
   }
 
+  begin(): void {
+    if (!this.#begun) this.#write([])
+  }
+
   push(record: Entry['record'], size: number, { signed = false, always }: Handling = {}): Waiting | undefined {
     if (this.#ended !== undefined || (this.backlog > MAX_QUEUE && !always)) return undefined
     const entry: Waiting = { record, signed, seq: undefined, told: undefined, size }
+    // What comes whatever the room is ends something, and nothing has begun.
+    if (always && !this.#begun) return entry
     const { time, observe } = this.#parts
     const dropped = this.#dropped
     this.#dropped = 0
@@ -58,9 +67,10 @@ export class AuditOutput implements Records {
     return this.#dropped === 0
   }
 
-  #write(entries: readonly Entry[], first = false): void {
+  #write(entries: readonly Entry[]): void {
     const { ledger, output, time, observe } = this.#parts
-    const plan = ledger.plan(first ? { kind: 'opened', time: time(), torn: 0 } : undefined)
+    const plan = ledger.plan(this.#begun ? undefined : { kind: 'opened', time: time(), torn: 0 })
+    this.#begun = true
     for (const entry of entries) plan.place(entry)
     for (const link of plan.links) {
       output.write(`${link.line}\n`)

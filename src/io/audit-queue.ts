@@ -35,6 +35,8 @@ export interface Handling {
 export interface Records {
   readonly trouble: string | undefined
   readonly backlog: number
+  /** Begins the run where that is still to be done: whoever listens has started. */
+  readonly begin: () => void
   readonly push: (record: Entry['record'], size: number, how?: Handling) => Waiting | undefined
   readonly drop: () => void
   readonly reopen: () => void

@@ -15,6 +15,8 @@ export interface Audit {
   readonly record: (record: DecisionRecord, milliseconds: number) => Denial | undefined | Promise<Denial | undefined>
   /** Counts a Check that was refused without being looked at, because nothing could be recorded. */
   readonly refused: () => void
+  /** Begins the run, now that the service has all its ports. */
+  readonly begin: () => void
   /** Goes on in the file that has the name now. */
   readonly reopen: () => void
   /** Bytes of records that wait. */
@@ -89,6 +91,7 @@ export function keepRecords({ records, settings, signed, time, release }: Keepin
     trouble: () => records.trouble,
     backlog: () => records.backlog,
     refused: () => records.drop(),
+    begin: () => records.begin(),
     reopen: () => records.reopen(),
     record: (record, milliseconds) => {
       const { trouble } = records

@@ -86,6 +86,9 @@ export class AuditWriter implements Records {
   }
 
   /** Goes on in the file that has the name now. */
+  /** The file begins when it is opened: that there was a start is worth a line, however it ended. */
+  begin(): void {}
+
   reopen(): void {
     this.#parts.file.leave()
     this.#soon()

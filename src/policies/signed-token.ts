@@ -68,7 +68,7 @@ export const rememberedFor = ({ expiresAt }: VerifiedToken, { now }: RoutedReque
 
 function judgeSignature(token: UnverifiedToken, search: KeySearch, { trace }: RoutedRequest): Denial | undefined {
   if (search.kind === 'unavailable') return deny('keys_unavailable', search.detail)
-  if (!trace.holds('token key', 'RFC 9068 section 4', search.kind === 'found', token.kid) || search.kind !== 'found')
+  if (!trace.holds('token key', 'RFC 9068 section 4', search.kind === 'found', search.kind) || search.kind !== 'found')
     return deny('token_key_unknown', search.kind === 'unknown' ? search.detail : '')
   if (!trace.holds('token signature', 'RFC 9068 section 4', isSignedBy(token, search.keys)))
     return deny('token_signature_invalid', 'no key of the issuer verifies the signature')

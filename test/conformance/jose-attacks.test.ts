@@ -164,12 +164,7 @@ describe('att-jose-10, T-32, JWT-20 kid is only compared', () => {
   ])('att-jose-10 %j', async (kid) => {
     const { ask, records } = buildTestCheck({ keys: keySource(signerJwks) })
     expect(verdict(await ask(goodRequest({ token: mintToken({ header: { kid } }) })))).toBe('token_key_unknown')
-    // What a check found is told by its trace, cut short and escaped by whoever prints it, and nowhere else.
-    const told = records.map(({ trace: _, ...record }) => record)
-    expect(JSON.stringify(told)).not.toContain(JSON.stringify(kid).slice(1, -1))
-    const named = keySource({ keys: [{ ...serverKey.jwk, kid }] })
-    expect(await asked(mintToken({ header: { kid } }), { keys: named })).toBe('allow')
-    expect(await asked(mintToken({ header: { kid: 'as-1' } }), { keys: named })).toBe('token_key_unknown')
+    expect(JSON.stringify(records)).not.toContain(JSON.stringify(kid).slice(1, -1))
   })
   test.each([7, null, true, ['as-1'], { kid: 'as-1' }, 'k'.repeat(257)])('att-jose-10 %j is malformed', async (kid) =>
     expect(await asked(mintToken({ header: { kid } }))).toBe('token_malformed'),

@@ -50,13 +50,7 @@ describe('a port that is taken', () => {
       const free = option === 'admin' ? listen : serviceDocument.listen
       const { code, err, out } = await serve({ ...serviceDocument, listen: { ...free, [option]: taken } })
       expect(err).toBe(`listen.${option}: ${taken} is in use by another process; stop it or choose another port\n`)
-      expect(code).toBe(2)
-      // The chain of records tells that there was a run, and that nothing was decided in it.
-      const told = out
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line) as { readonly msg: string })
-      expect(told.map(({ msg }) => msg)).toEqual(['audit opened', 'audit closed'])
+      expect([code, out]).toEqual([2, ''])
     },
   )
 })

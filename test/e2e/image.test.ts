@@ -109,8 +109,7 @@ describe('the image', () => {
     const node = entries.find(({ path }) => path === '/usr/local/bin/node')?.size ?? 0
     const mega = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
     process.stdout.write(`image without its base: ${mega(size)}, of which Node ${mega(node)}\n`)
-    // A quarter of it is OpenTelemetry, which is only loaded for traces.
-    expect(size - node).toBeLessThan(45e6)
+    expect(size - node).toBeLessThan(30e6)
     expect(entries.filter(({ uid }) => uid !== 0 && uid === image.user?.uid)).toEqual([])
     expect(entries.filter(({ mode, path }) => (mode & 0o002) !== 0 && !path.includes('/.bin/'))).toEqual([])
   })

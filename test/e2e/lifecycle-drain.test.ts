@@ -1,12 +1,16 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { connect as connectTcp, createServer } from 'node:net'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { flaws } from '../support/answers.ts'
 import { type CheckClient, outcomeOf } from '../support/lifecycle-grpc.ts'
 import { as, ENVOY, peer, tlsFiles } from '../support/lifecycle-peers.ts'
 import { temporaryDirectory } from '../support/lifecycle-server.ts'
 import { freshRequest, serviceDocument, startTestService, type TestService } from '../support/lifecycle-service.ts'
-import { goodRequest, mintToken, ORIGIN, proofFor } from '../support/spine.ts'
+import { buildClientKey } from '../support/proofs.ts'
+import { goodRequest, ORIGIN, proofFor } from '../support/spine.ts'
 
 const drainFor = (drain: string): object => ({ ...serviceDocument, limits: { drain } })
 
@@ -66,12 +70,15 @@ describe('term-drain, att-ops-04', () => {
     await load.ended
   })
 
-  test('a Check that waits for keys is answered before the end', async () => {
+  test('a Check that waits for an authorization server is answered before the end', async () => {
     // Takes every connection and says nothing.
     const hole = createServer().listen(0, '127.0.0.1')
     await once(hole, 'listening')
     onTestFinished(() => void hole.close())
     const { port } = hole.address() as { readonly port: number }
+    const key = join(temporaryDirectory(), 'accounts.jwk')
+    writeFileSync(key, JSON.stringify((await buildClientKey()).privateJwk))
+    const place = `https://127.0.0.1:${port}`
     const service = await startTestService({
       ...drainFor('4s'),
       authorizationServers: [
@@ -80,23 +87,24 @@ describe('term-drain, att-ops-04', () => {
           name: 'slow',
           issuer: 'https://slow.example',
           audiences: [ORIGIN],
-          keys: { uri: `https://127.0.0.1:${port}/jwks` },
+          keys: { uri: `${place}/jwks` },
+          revocation: { introspection: { endpoint: `${place}/introspect`, clientId: 'accounts', key } },
         },
       ],
     })
-    const now = Math.floor(Date.now() / 1000)
+    // A token that nobody was asked about before.
     const stuck = () => {
-      const token = mintToken({ claims: { iss: 'https://slow.example', iat: now, exp: now + 60 } })
-      return goodRequest({ token, proof: proofFor(token, { claims: { iat: now } }) })
+      const token = `opaque-${randomUUID()}`
+      return goodRequest({ token, proof: proofFor(token) })
     }
     // As a whole denial long before the caller gives up.
-    expect(outcomeOf(await service.connect().ask(stuck(), { deadline: 30_000 }))).toBe('keys_unavailable')
+    expect(outcomeOf(await service.connect().ask(stuck(), { deadline: 30_000 }))).toBe('deadline')
     const waiting = service.connect().ask(stuck())
     // Answered right away, so the one before it is being looked at.
     expect(outcomeOf(await service.connect().ask(freshRequest()))).toBe('allow')
     service.signal('SIGTERM')
     const reply = await waiting
-    expect(outcomeOf(reply)).toBe('keys_unavailable')
+    expect(outcomeOf(reply)).toBe('deadline')
     expect(reply.ok && flaws(reply.response)).toEqual([])
     expect(await service.ended).toBe(0)
   })

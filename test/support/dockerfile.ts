@@ -45,9 +45,16 @@ export function readDockerfile(text: string): readonly Stage[] {
   return stages
 }
 
+function readWords(line: string, rest: string): readonly string[] {
+  const words: unknown = JSON.parse(match(line, rest, /^\[.*\]$/)[0])
+  if (!Array.isArray(words) || !words.every((word) => typeof word === 'string')) throw notKnown(line)
+  return words
+}
+
 function readInstruction(line: string, kind: string, rest: string): Instruction {
   switch (kind) {
     case 'RUN': {
+      if (rest.startsWith('[')) return { kind, words: readWords(line, rest) }
       // No quotes, variables, pipes or redirections: what is run is these words.
       const [words = ''] = match(line, rest, /^[\w./=: -]+$/)
       return { kind, words: words.split(' ') }
@@ -78,12 +85,9 @@ function readInstruction(line: string, kind: string, rest: string): Instruction 
       return { kind, ports: ports.split(' ').map(Number) }
     }
     case 'ENTRYPOINT':
-    case 'CMD': {
+    case 'CMD':
       // The other form would need a shell.
-      const words: unknown = JSON.parse(match(line, rest, /^\[.*\]$/)[0])
-      if (!Array.isArray(words) || !words.every((word) => typeof word === 'string')) throw notKnown(line)
-      return { kind, words }
-    }
+      return { kind, words: readWords(line, rest) }
     default:
       throw notKnown(line)
   }

@@ -109,9 +109,10 @@ function place(source: string, target: string): void {
 }
 
 async function run([program = '', ...words]: readonly string[], directory: string): Promise<void> {
-  if (program !== 'npm') throw new Error(`${program} is not in the image of this stage`)
+  // npm comes with Node, find with every Debian.
+  if (program !== 'npm' && program !== 'find') throw new Error(`${program} is not in the image of this stage`)
   const { code, err } = await runAsUser(program, words, directory)
-  if (code !== 0) throw new Error(`npm ${words.join(' ')}: ${err}`)
+  if (code !== 0) throw new Error(`${program} ${words.join(' ')}: ${err}`)
 }
 
 /** A file, directory or link of the image, with its path there. */
