@@ -1,15 +1,24 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findFree } from '../../demo/ports.ts'
 import { API, MTLS } from '../../demo/setting.ts'
 import { type Collector, startCollector } from '../support/collector.ts'
-import { type Asking, boundToCertificate, startTestEdge, type TestEdge, type Told } from '../support/edge.ts'
+import {
+  type Asking,
+  boundToCertificate,
+  edgeDocument,
+  startTestEdge,
+  type TestEdge,
+  type Told,
+} from '../support/edge.ts'
 import { plainReasons } from '../support/edge-reasons.ts'
 
 /** Everything somebody could read afterwards, by name. */
 const places = new Map<string, string>()
 /** Everything that must not stand there, by what it is. */
 const secrets = new Map<string, string>()
+const ADMIN = 'a-token-of-the-operators-0123456789'
 let edge: TestEdge
 let collector: Collector
 let allowed = 0
@@ -43,11 +52,14 @@ const read = async (path: string): Promise<string> =>
 
 beforeAll(async () => {
   collector = await startCollector()
+  const [admin = 0] = await findFree(1)
   const lines: string[] = []
   edge = await startTestEdge({
     document: {
       publicOrigins: [API, MTLS],
       log: { level: 'debug' },
+      audit: { to: { file: 'audit.jsonl' } },
+      listen: { ...edgeDocument.listen, admin: `127.0.0.1:${admin}`, adminAccess: { tokens: [ADMIN] } },
       tracing: { otlp: { endpoint: collector.endpoint }, sample: 1 },
     },
     follow: (record) => void lines.push(JSON.stringify(record)),
@@ -67,6 +79,11 @@ beforeAll(async () => {
     edge.good({ headers: { 'x-fapi-interaction-id': misplaced, 'user-agent': misplaced, 'x-request-id': misplaced } }),
   )
 
+  const decisions = await fetch(`http://127.0.0.1:${admin}/decisions?last=100`, {
+    headers: { authorization: `Bearer ${ADMIN}` },
+  })
+  places.set('/decisions', await decisions.text())
+  keepSecret('token of the operators', ADMIN)
   for (const path of ['/metrics', '/readyz', '/healthz', '/jwks']) places.set(path, await read(path))
   const { directory } = edge
   const pki = join(directory, 'pki')
@@ -78,9 +95,12 @@ beforeAll(async () => {
   for (const jwk of [edge.key.privateJwk, edge.setting.dpopClientJwk, edge.setting.authorizationServer.signingKey])
     for (const member of ['d', 'p', 'q'] as const) keepSecret('private key', jwk[member] ?? '')
 
-  await edge.stop()
+  await edge.setting.service().stop()
+  places.set('audit', readFileSync(join(directory, 'audit.jsonl'), 'utf8'))
+  places.set('standard error', readFileSync(join(directory, 'service.log'), 'utf8'))
   places.set('log', lines.join('\n'))
   places.set('traces', collector.bytes().toString('latin1'))
+  await edge.stop()
 })
 afterAll(() => collector.stop())
 
@@ -91,11 +111,24 @@ test('there is something to look for and to look at', () => {
   expect(secrets.size).toBeGreaterThan(200)
   expect(places.get('log')?.split('\n').length).toBeGreaterThan(20)
   expect(places.get('traces')).toContain('envoy_fapi.decision')
+  expect(places.get('audit')?.match(/"msg":"decision"/g)?.length).toBeGreaterThan(20)
+  expect(places.get('/decisions')).toContain('proof htu')
   expect(places.get('/metrics')).toContain('envoy_fapi_checks_total')
 })
 
 describe('no token, proof, key or certificate of a whole run', () => {
-  test.each(['log', 'traces', '/metrics', '/readyz', '/healthz', '/jwks', 'answer'])('stands in: %s', (place) => {
+  test.each([
+    'log',
+    'audit',
+    'standard error',
+    'traces',
+    '/decisions',
+    '/metrics',
+    '/readyz',
+    '/healthz',
+    '/jwks',
+    'answer',
+  ])('stands in: %s', (place) => {
     const found = [...places]
       .filter(([name]) => name === place || name.startsWith(`${place} `))
       .flatMap(([name, text]) =>
