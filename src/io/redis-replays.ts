@@ -1,7 +1,8 @@
 import type { Claim } from '../ports.ts'
 import { type Breaker, buildBreaker } from './breaker.ts'
+import { connect } from './redis-connection.ts'
 import { type Failure, readFailure, unreachable } from './redis-failures.ts'
-import type { OpenLink, RedisLink } from './redis-link.ts'
+import type { OpenLink } from './redis-link.ts'
 import { type Loss, type Reply, readReply } from './redis-reply.ts'
 import type { LiveReplays } from './replays.ts'
 
@@ -69,8 +70,6 @@ interface Shard {
 export function redisReplays(options: RedisReplayOptions): LiveReplays {
   const { wall, monotonic, observe, maxFuture } = options
   const shards = Array.from({ length: options.shards }, (_, index) => buildShard(options.keyPrefix, index, monotonic))
-  let link: RedisLink | undefined
-  let unconnected: Failure = { cause: 'connection', code: undefined }
   let told: Failure | 'unasked' | undefined = 'unasked'
   let window = options.window
   let ahead = maxFuture
@@ -92,7 +91,8 @@ export function redisReplays(options: RedisReplayOptions): LiveReplays {
 
   /** One run of the script. Never rejects. */
   const ask = async (shard: Shard, keys: readonly string[], more: readonly (string | number)[]) => {
-    if (!link) return unconnected
+    const link = connection.link()
+    if (!link) return connection.trouble()
     serial = (serial + 1) % 1_000_000
     const tag = serial.toString(36)
     const { doubt, newest } = shard
@@ -111,7 +111,7 @@ export function redisReplays(options: RedisReplayOptions): LiveReplays {
     } catch (error) {
       const failure = readFailure(error)
       if (failure.cause === 'readonly') link.reconnect()
-      return failure.cause === 'connection' && failure.code === undefined ? unconnected : failure
+      return connection.explain(failure)
     }
   }
 
@@ -149,18 +149,7 @@ export function redisReplays(options: RedisReplayOptions): LiveReplays {
     return failure.cause === 'full' ? 'full' : 'unavailable'
   }
 
-  const troubled = (error: unknown): void => {
-    unconnected = readFailure(error)
-  }
-  const opened = (connected: RedisLink): void => {
-    link = connected
-    if (closed) connected.close()
-  }
-  const ready = (): void => {
-    unconnected = { cause: 'connection', code: undefined }
-    void lookAtAll()
-  }
-  options.open({ ready, troubled }).then(opened, troubled)
+  const connection = connect(options.open, () => void lookAtAll())
   lookLater()
 
   return {
@@ -189,7 +178,7 @@ export function redisReplays(options: RedisReplayOptions): LiveReplays {
     close: () => {
       closed = true
       clearTimeout(nextLook)
-      link?.close()
+      connection.close()
     },
   }
 }

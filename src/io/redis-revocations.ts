@@ -1,6 +1,7 @@
 import { buildDenyList, type RevocableToken, type Revocation, type RevocationKind } from '../verify/deny-list.ts'
+import { connect } from './redis-connection.ts'
 import { type Failure, readFailure, unreachable } from './redis-failures.ts'
-import type { OpenLink, RedisLink } from './redis-link.ts'
+import type { OpenLink } from './redis-link.ts'
 import { type RevocationReply, readRevocationReply } from './revocation-reply.ts'
 import { BATCH } from './revocation-script.ts'
 
@@ -71,8 +72,6 @@ export function followRevocations(options: SharedRevocationOptions): SharedRevoc
   }
   inherit(options.inherited)
   const keys = ['h', 's', 't'].map((part) => `${options.stem}${part}`)
-  let link: RedisLink | undefined
-  let unconnected: Failure = { cause: 'connection', code: undefined }
   let told: Failure | 'unasked' | undefined = 'unasked'
   let known: { readonly identity: string; readonly serial: number } | undefined
   let completeAt = Number.NEGATIVE_INFINITY
@@ -84,12 +83,12 @@ export function followRevocations(options: SharedRevocationOptions): SharedRevoc
 
   /** One step of the script. Throws a `Trouble` when there is no answer that can be used. */
   const ask = async (step: string, args: readonly (string | number)[]): Promise<RevocationReply> => {
-    if (!link) throw new Trouble(unconnected)
+    const link = connection.link()
+    if (!link) throw new Trouble(connection.trouble())
     serial = (serial + 1) % 1_000_000
     const tag = serial.toString(36)
     const reply = await link.run(keys, [tag, step, options.epoch(), ...args]).catch((error: unknown) => {
-      const failure = readFailure(error)
-      throw new Trouble(failure.cause === 'connection' && failure.code === undefined ? unconnected : failure)
+      throw new Trouble(connection.explain(readFailure(error)))
     })
     const understood = readRevocationReply(reply, tag)
     if (!('cause' in understood)) return understood
@@ -186,18 +185,7 @@ export function followRevocations(options: SharedRevocationOptions): SharedRevoc
     nextLook = setTimeout(() => void look(), LOOK * (0.9 + Math.random() / 5)).unref()
   }
 
-  const troubled = (error: unknown): void => {
-    unconnected = readFailure(error)
-  }
-  const opened = (connected: RedisLink): void => {
-    link = connected
-    if (closed) connected.close()
-  }
-  const ready = (): void => {
-    unconnected = { cause: 'connection', code: undefined }
-    void look()
-  }
-  options.open({ ready, troubled }).then(opened, troubled)
+  const connection = connect(options.open, () => void look())
   nextLook = setTimeout(() => void look(), LOOK).unref()
 
   return {
@@ -227,7 +215,7 @@ export function followRevocations(options: SharedRevocationOptions): SharedRevoc
     close: () => {
       closed = true
       clearTimeout(nextLook)
-      link?.close()
+      connection.close()
     },
   }
 }

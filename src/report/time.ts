@@ -1,3 +1,5 @@
+import { dayExists } from '../durations.ts'
+
 const TIME =
   /^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,3})?)?(?:Z|[+-][0-9]{2}:[0-9]{2}))?$/
 const DAY = 86_400
@@ -13,6 +15,6 @@ export function readTime(text: string, now: number): number | undefined {
   if (text === 'yesterday') return midnight - DAY
   const [, number, unit = ''] = /^([0-9]{1,5})([mhd])$/.exec(text) ?? []
   if (number !== undefined) return now - Number(number) * (sizes[unit] ?? DAY)
-  const milliseconds = TIME.test(text) ? Date.parse(text) : Number.NaN
+  const milliseconds = TIME.test(text) && dayExists(text) ? Date.parse(text) : Number.NaN
   return Number.isFinite(milliseconds) ? milliseconds / 1000 : undefined
 }

@@ -213,6 +213,11 @@ describe('hostile files', () => {
 
 describe('options that mean nothing: code 2', () => {
   test.each([
+    [
+      '--since',
+      '2027-02-30',
+      '--since: expected today, yesterday, 24h, a date, or a time with its zone, found 2027-02-30\n',
+    ],
     ['--since', 'monday', '--since: expected today, yesterday, 24h, a date, or a time with its zone, found monday\n'],
     ['--until', '2026-11-24T08:00', expect.stringContaining('--until: expected')],
     ['--reason', 'proof_replaid', '--reason: there is no reason proof_replaid; did you mean proof_replayed?\n'],
