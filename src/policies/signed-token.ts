@@ -46,20 +46,20 @@ export function verifySignedToken(
     const accepted = acceptAccessToken(token, sent, rules, request.now, request.trace)
     return accepted.ok ? ok({ token: accepted.value }) : accepted
   }
-  const remembered = cacheKey(credentials.token, issuer.server)
-  if (signedTokens.get(remembered) === true) return accept()
+  const key = cacheKey(credentials.token, issuer.server)
+  if (signedTokens.get(key) === true) return accept()
 
-  const judge = (search: KeySearch): Yield => {
+  const judge = (search: KeySearch, remember: boolean): Yield => {
     const denial = judgeSignature(token, search, request)
     if (denial) return denial
     const verdict = accept()
     // Kept only for tokens that are good in every respect, so garbage cannot push good ones out.
-    if (verdict.ok)
-      signedTokens.set(cacheKey(credentials.token, issuer.server), true, rememberedFor(verdict.value.token, request))
+    if (verdict.ok && remember) signedTokens.set(key, true, rememberedFor(verdict.value.token, request))
     return verdict
   }
   const search = issuer.server.keys.find(token.kid, algorithm)
-  return search instanceof Promise ? search.then(judge) : judge(search)
+  // What was waited for may be of keys that have been taken back since; the next request finds out at once.
+  return search instanceof Promise ? search.then((found) => judge(found, false)) : judge(search, true)
 }
 
 /** How long it is known that a token was good, seconds. */
