@@ -7,7 +7,16 @@ import { custom } from '../support/modules.ts'
 import { certificate } from '../support/possession.ts'
 import { overTheWire, received } from '../support/recordings.ts'
 import { checkRequest, forms } from '../support/requests.ts'
-import { boundTo, buildTestCheck, CALL, compatDocument, goodRequest, keySource, mintToken } from '../support/spine.ts'
+import {
+  boundTo,
+  buildTestCheck,
+  CALL,
+  compatDocument,
+  goodRequest,
+  keySource,
+  mintToken,
+  proofFor,
+} from '../support/spine.ts'
 
 describe.each(forms)('%s headers, through the real messages both ways', (form) => {
   const ask = async (request: CheckRequest, document?: object) => {
@@ -167,4 +176,13 @@ describe('policy-throw, ERR-16 faults around us end in a complete denial', () =>
     expect(JSON.stringify(await ask(goodRequest()))).not.toContain('secret-of-ours')
     expect(records[0]?.decision).toMatchObject({ ok: false, detail: 'Error: secret-of-ours' })
   })
+})
+
+test('ENV-10 a request that could mean two things spends nothing: the proof is good for the request that means one', async () => {
+  const { ask } = buildTestCheck()
+  const token = mintToken()
+  const proof = proofFor(token)
+  const twofold = goodRequest({ token, proof, headers: [['x-http-method-override', 'DELETE']] })
+  expect(verdict(await ask(twofold))).toBe('request_malformed')
+  expect(verdict(await ask(goodRequest({ token, proof })))).toBe('allow')
 })
