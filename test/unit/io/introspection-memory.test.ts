@@ -13,7 +13,7 @@ import {
 import { PROOF_TIME } from '../../support/proofs.ts'
 import { keySource, serverJwks } from '../../support/spine.ts'
 
-describe('INT-07 what is remembered', () => {
+describe('introspect-slow, INT-07 what is remembered', () => {
   test('active for as long as configured, and a revoked token no longer', async () => {
     const { ask, asked, pass, change } = await meet(active)
     expect(await ask()).toBe('active')
@@ -89,7 +89,7 @@ describe('INT-07 what is remembered', () => {
   })
 })
 
-describe('a server is spared', () => {
+describe('introspect-slow, a server is spared', () => {
   /** Answers nobody until told. */
   const gate = () => {
     const { promise, resolve } = Promise.withResolvers<void>()

@@ -88,7 +88,7 @@ describe('INT-01 the question', () => {
   })
 })
 
-describe('INT-03 a server that misbehaves says nothing about the token', () => {
+describe('introspect-slow, INT-03 a server that misbehaves says nothing about the token', () => {
   test.each<readonly [string, Answering]>([
     ['500', status(500)],
     ['503 with Retry-After', status(503, { 'retry-after': '60' })],
