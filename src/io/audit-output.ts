@@ -17,7 +17,6 @@ interface OutputParts {
 export class AuditOutput implements Records {
   readonly #parts: OutputParts
   #dropped = 0
-  #begun = false
   #ended: string | undefined
 
   constructor(parts: OutputParts) {
@@ -27,6 +26,10 @@ export class AuditOutput implements Records {
   get trouble(): string | undefined {
     if (this.#ended !== undefined) return this.#ended
     return this.backlog > MAX_QUEUE ? 'too many records wait for whoever reads standard output' : undefined
+  }
+
+  get #begun(): boolean {
+    return this.#parts.ledger.position.seq > 0
   }
 
   get backlog(): number {
@@ -70,7 +73,6 @@ export class AuditOutput implements Records {
   #write(entries: readonly Entry[]): void {
     const { ledger, output, time, observe } = this.#parts
     const plan = ledger.plan(this.#begun ? undefined : { kind: 'opened', time: time(), torn: 0 })
-    this.#begun = true
     for (const entry of entries) plan.place(entry)
     for (const link of plan.links) {
       output.write(`${link.line}\n`)
