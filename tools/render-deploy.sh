@@ -7,7 +7,7 @@ out=$1
 source tools/verify/renderers.sh
 
 mkdir -p "$out"
-for overlay in overlays/sidecar overlays/standalone overlays/replicas monitoring/sidecar monitoring/standalone; do
+for overlay in overlays/{sidecar,sidecar-upstream-mtls,standalone,replicas} monitoring/{sidecar,standalone}; do
   "$kubectl" kustomize "k8s/$overlay" > "$out/kustomize-${overlay//\//-}.yaml"
 done
 # A helm that is built from source takes itself for one of Kubernetes 1.20.

@@ -48,7 +48,7 @@ export const unguarded = (parts: readonly EnvoyPart[]): readonly Message[] => {
 }
 
 /** The clusters that a connection manager routes to. */
-const upstreamsOf = (manager: Spot): readonly string[] =>
+export const upstreamsOf = (manager: Spot): readonly string[] =>
   inside(manager)
     .map((spot) => textOf(at(spot, 'route', 'cluster')))
     .filter((name) => name !== '')

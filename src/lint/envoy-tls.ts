@@ -1,4 +1,4 @@
-import { authzFilters, managers, messages, switchedOff, switchedOn, typeOf } from './envoy-parts.ts'
+import { authzFilters, managers, messages, switchedOff, switchedOn, typeOf, upstreamsOf } from './envoy-parts.ts'
 import type { Manifests, Rule } from './rule.ts'
 import { at, inside, isMembers, items, present, type Spot, textOf } from './spot.ts'
 
@@ -23,14 +23,28 @@ const services = ({ envoy }: Manifests): readonly Spot[] =>
     .map((filter) => at(filter, 'grpc_service'))
     .filter(present)
 
-/** The clusters that ext_authz filters ask. */
-function asked(manifests: Manifests): readonly Spot[] {
-  const names = services(manifests).map((service) => textOf(at(service, 'envoy_grpc', 'cluster_name')))
-  return manifests.envoy
+const clusters = ({ envoy }: Manifests, names: readonly string[]): readonly Spot[] =>
+  envoy
     .flatMap((part) => inside(part))
     .filter((spot) => typeOf(spot) === 'Cluster' || spot.path.at(-2) === 'clusters')
     .filter((cluster) => present(at(cluster, 'name')) && names.includes(textOf(at(cluster, 'name'))))
-}
+
+/** The clusters that ext_authz filters ask. */
+const asked = (manifests: Manifests): readonly Spot[] =>
+  clusters(
+    manifests,
+    services(manifests).map((service) => textOf(at(service, 'envoy_grpc', 'cluster_name'))),
+  )
+
+/** The clusters that get what the service let in. */
+const protectedUpstreams = (manifests: Manifests): readonly Spot[] =>
+  clusters(manifests, managers(manifests.envoy).flatMap(upstreamsOf))
+
+/** The TLS of the clusters that lead elsewhere where not both ends know each other. */
+const openWays = (found: readonly Spot[]): readonly Spot[] =>
+  found
+    .filter((cluster) => remote(cluster) && !isMutual(at(cluster, 'transport_socket', 'typed_config')))
+    .map((cluster) => at(cluster, 'transport_socket'))
 
 const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|::1|localhost)$/
 
@@ -156,12 +170,7 @@ export const tlsRules: readonly Rule[] = [
     title: 'the way to the service is open',
     why: 'Who reaches the port can ask it about tokens and use up proofs; who stands between can let requests in.',
     fix: 'a Unix socket, loopback, or TLS with a certificate on both ends and `match_typed_subject_alt_names`',
-    find: (manifests) => [
-      ...asked(manifests)
-        .filter((cluster) => remote(cluster) && !isMutual(at(cluster, 'transport_socket', 'typed_config')))
-        .map((cluster) => at(cluster, 'transport_socket')),
-      ...googles(manifests),
-    ],
+    find: (manifests) => [...openWays(asked(manifests)), ...googles(manifests)],
   },
   {
     id: 'EL-48',
@@ -174,5 +183,13 @@ export const tlsRules: readonly Rule[] = [
         .filter(({ value }) => isMembers(value))
         .map((part) => at(part, 'admin', 'address', 'socket_address', 'address'))
         .filter((address) => present(address) && !LOOPBACK.test(textOf(address))),
+  },
+  {
+    id: 'EL-49',
+    severity: 'warning',
+    title: 'the way to the upstream is open',
+    why: 'It believes every identity header: who reaches it past Envoy is whoever it likes, and who stands between sees and changes what is sent.',
+    fix: 'a Unix socket, loopback, or TLS with a certificate on both ends and `match_typed_subject_alt_names` (see envoy/upstream-mtls.yaml)',
+    find: (manifests) => openWays(protectedUpstreams(manifests)),
   },
 ]

@@ -24,6 +24,7 @@ test('there are manifests and rendered ones', () => {
     `${rendered}/helm-replicas-autoscaled.yaml`,
     `${rendered}/helm-replicas.yaml`,
     `${rendered}/kustomize-overlays-replicas.yaml`,
+    `${rendered}/kustomize-overlays-sidecar-upstream-mtls.yaml`,
     `${rendered}/kustomize-overlays-sidecar.yaml`,
     `${rendered}/kustomize-overlays-standalone.yaml`,
   ])

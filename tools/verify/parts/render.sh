@@ -3,7 +3,7 @@
 source "$(dirname "$0")/../lib.sh"
 need_renderers
 export KUBECTL=$kubectl HELM=$helm
-say 'Rendering 5 overlays with kustomize and, with every variant of values, the chart; helm lint --strict.'
+say 'Rendering 6 overlays with kustomize and, with every variant of values, the chart; helm lint --strict.'
 tools/render-deploy.sh "$out"
 node tools/manifests.ts same "$out" "$golden" || fail "what was rendered is not $golden"
 cmp "$out/sources.sha256" "$golden/sources.sha256" || fail "$golden was made of other sources"
