@@ -1,4 +1,5 @@
 import { arch, cpus, platform, release, totalmem } from 'node:os'
+import { type CrlReport, describeCrls } from './crl.ts'
 import { describeFlood, type Flood } from './flood.ts'
 import type { Memory } from './memory.ts'
 import { describeReplicas, type Scaling } from './replicas.ts'
@@ -14,6 +15,7 @@ export interface Report {
   readonly flood: Flood
   /** Empty when there is no Redis here. */
   readonly replicas: readonly Scaling[]
+  readonly crls: CrlReport
 }
 
 interface Row {
@@ -27,7 +29,7 @@ interface Row {
 }
 
 export function describe(report: Report): string {
-  const { rounds, requestsPerRound, rows, memory, flood, replicas } = report
+  const { rounds, requestsPerRound, rows, memory, flood, replicas, crls } = report
   return `${[
     'CPU time of one decision in microseconds, gRPC and log line included, the client not counted',
     '',
@@ -48,6 +50,8 @@ export function describe(report: Report): string {
     ...describeFlood(flood),
     '',
     ...describeReplicas(replicas),
+    '',
+    ...describeCrls(crls),
     '',
     `${machine()}, Node ${report.node}, ${report.seconds.toFixed(0)} s`,
   ].join('\n')}\n`

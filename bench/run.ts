@@ -1,4 +1,5 @@
 // CPU time per decision and its ratio to a floor of the same run; memory per entry. `--json` for machines.
+import { measureCrls } from './crl.ts'
 import { measureFlood } from './flood.ts'
 import { measureMemory } from './memory.ts'
 import { type Measured, type Mint, startMeasured } from './process.ts'
@@ -74,6 +75,7 @@ const memory = await measureMemory()
 const rows = await measureRows(mint)
 const flood = await measureFlood(mint)
 const replicas = (await measureReplicas(mint)) ?? []
+const crls = await measureCrls()
 const report: Report = {
   node: process.version,
   seconds: (performance.now() - started) / 1000,
@@ -83,5 +85,6 @@ const report: Report = {
   memory,
   flood,
   replicas,
+  crls,
 }
 process.stdout.write(process.argv.includes('--json') ? `${JSON.stringify(report, undefined, 2)}\n` : describe(report))

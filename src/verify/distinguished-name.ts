@@ -1,3 +1,5 @@
+import { principalNames } from './x509/attribute-types.ts'
+
 /**
  * Whether the text is the subject of the certificate as RFC 2253 writes it, last attribute first. The values are
  * compared with the certificate's bytes, because libraries differ in what they escape and which types they know.
@@ -14,28 +16,9 @@ export function isSubject(der: Buffer, text: string): boolean {
 
 /** A type has one name or its number; one we have no name for may have any. */
 function isType(said: string, oid: string): boolean {
-  const name = names.get(oid)
+  const name = principalNames.get(oid)
   return said === oid || (name === undefined ? !/^[0-9]/.test(said) : said === name)
 }
-
-/** RFC 4514 section 3, and what certificates of banks and their clients use besides. */
-const names: ReadonlyMap<string, string> = new Map([
-  ['2.5.4.3', 'CN'],
-  ['2.5.4.4', 'SN'],
-  ['2.5.4.5', 'serialNumber'],
-  ['2.5.4.6', 'C'],
-  ['2.5.4.7', 'L'],
-  ['2.5.4.8', 'ST'],
-  ['2.5.4.9', 'street'],
-  ['2.5.4.10', 'O'],
-  ['2.5.4.11', 'OU'],
-  ['2.5.4.12', 'title'],
-  ['2.5.4.42', 'GN'],
-  ['2.5.4.97', 'organizationIdentifier'],
-  ['0.9.2342.19200300.100.1.1', 'UID'],
-  ['0.9.2342.19200300.100.1.25', 'DC'],
-  ['1.2.840.113549.1.9.1', 'emailAddress'],
-])
 
 function isValue(said: string, value: Buffer): boolean {
   if (said.startsWith('#')) return said.slice(1).toLowerCase() === value.toString('hex')

@@ -33,6 +33,7 @@ test('the package holds what runs, what describes it and what to apply, and noth
       'SECURITY.md',
       'bin/envoy-fapi.mjs',
       'dist/src/main.js',
+      'dist/src/io/crl-worker.js',
       'dist/src/policy.d.ts',
       'envoy/hardened.yaml',
       'proto/envoy/service/auth/v3/external_auth.proto',
