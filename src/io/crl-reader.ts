@@ -53,7 +53,8 @@ export function buildCrlReader(timeout = TIMEOUT): CrlReader {
   return {
     read: async (bytes, issuers = []) => {
       if (bytes.length < SMALL) return open(indexLists(bytes))
-      const done = turn.then(() => work(bytes, issuers))
+      // A thread that cannot even be started must not keep those behind it waiting for ever.
+      const done = turn.then(() => work(bytes, issuers)).catch(() => unreadable('the list could not be read'))
       turn = done
       return open(await done)
     },

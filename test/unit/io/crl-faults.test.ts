@@ -1,3 +1,4 @@
+import { markAsUntransferable } from 'node:worker_threads'
 import { afterEach, describe, expect, test } from 'vitest'
 import { buildCrlReader } from '../../../src/io/crl-reader.ts'
 import { type BytesCall, getBytes } from '../../../src/io/fetch-bytes.ts'
@@ -130,5 +131,13 @@ describe('a thread that reads a list', () => {
     const { read } = buildCrlReader()
     const readings = await Promise.all([read(big()), read(Buffer.alloc(100_000)), read(big())])
     expect(readings.map(({ ok }) => ok)).toEqual([true, false, true])
+  })
+  test('that cannot be started keeps no later list from being read', async () => {
+    const { read } = buildCrlReader()
+    const kept = Buffer.from(new Uint8Array(big()).buffer)
+    // Memory that cannot be handed over stands for whatever keeps a thread from starting.
+    markAsUntransferable(kept.buffer)
+    expect(await read(kept)).toEqual({ ok: false, problem: 'the list could not be read' })
+    expect((await read(big())).ok).toBe(true)
   })
 })
