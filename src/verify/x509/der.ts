@@ -54,16 +54,19 @@ export function attempt<T>(parse: () => T): Reading<T> {
  * canonical form, and read by a second reader of its own: where the two see different elements, nothing is read.
  * The caller limits the size.
  */
-export function parseDer(bytes: Buffer): Element {
+export function parseDer(bytes: Buffer, second: (bytes: Buffer) => forge.asn1.Asn1 = readAgain): Element {
   const spans: Span[] = []
   if (walk(bytes, 0, bytes.length, 0, spans) !== bytes.length) malformed('bytes stand behind the structure')
-  // The types of the package know the first option alone, as a boolean.
-  const options = { strict: true, parseAllBytes: true, decodeBitStrings: false, maxDepth: MAX_DEPTH + 1 }
-  const tree = forge.asn1.fromDer(forge.util.createBuffer(bytes.toString('latin1')), options as unknown as boolean)
   const rest = spans.values()
-  const element = pair(bytes, tree, rest)
+  const element = pair(bytes, second(bytes), rest)
   if (rest.next().done !== true) malformed('two readers see different elements')
   return element
+}
+
+function readAgain(bytes: Buffer): forge.asn1.Asn1 {
+  // The types of the package know the first option alone, as a boolean.
+  const options = { strict: true, parseAllBytes: true, decodeBitStrings: false, maxDepth: MAX_DEPTH + 1 }
+  return forge.asn1.fromDer(forge.util.createBuffer(bytes.toString('latin1')), options as unknown as boolean)
 }
 
 interface Span {

@@ -1,3 +1,5 @@
+// biome-ignore lint/correctness/noUnresolvedImports: a CommonJS package; Node gives its exports as the default
+import forge from 'node-forge'
 import { describe, expect, test } from 'vitest'
 import { attempt, listOf, namedBitsOf, oidOf, parseDer, smallNumberOf } from '../../../../src/verify/x509/der.ts'
 
@@ -73,4 +75,20 @@ describe('values', () => {
     expect(value('3000', (each) => listOf(each, 'a list', 1)).ok).toBe(false)
     expect(value('30020500', (each) => listOf(each, 'a list', 1)).ok).toBe(true)
   })
+})
+
+describe('X5-13 a second reader', () => {
+  const bytes = Buffer.from('30060101ff020105', 'hex')
+  const seeing = (hex: string) => () =>
+    forge.asn1.fromDer(forge.util.createBuffer(Buffer.from(hex, 'hex').toString('latin1')))
+  const read = (hex: string) => attempt(() => parseDer(bytes, seeing(hex)))
+  test('that sees the same is agreed with', () => expect(read('30060101ff020105').ok).toBe(true))
+  test.each([
+    ['another type', '30060101ff0a0105'],
+    ['an element less', '30030101ff'],
+    ['an element more', '30090101ff020105020105'],
+    ['the same elements at another depth', '30080101ff3003020105'],
+  ])('that sees %s keeps the structure from being read', (_, hex) =>
+    expect(read(hex)).toEqual({ ok: false, problem: 'two readers see different elements' }),
+  )
 })

@@ -1,7 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { certificateIdOf, writeCertificateId } from '../../../../src/verify/x509/certificate-id.ts'
 import { judge, NONCE, said } from '../../../support/ocsp-judgement.ts'
-import { client, clientWith, extension, hex, issuer, NOW, namesake, otherIssuer } from '../../../support/ocsp-pki.ts'
+import {
+  client,
+  clientWith,
+  extension,
+  hex,
+  issuer,
+  NOW,
+  namesake,
+  octets,
+  otherIssuer,
+} from '../../../support/ocsp-pki.ts'
 import {
   basic,
   type ResponseContent,
@@ -128,7 +138,7 @@ describe('REV-13 an answer without a word about certificates is none', () => {
     ['nothing', Buffer.of()],
     ['the answer and a byte', Buffer.concat([response(), Buffer.of(0)])],
     ['the answer without its last byte', response().subarray(0, -1)],
-    ['too much', Buffer.concat([hex('3083010000'), Buffer.alloc(65_536)])],
+    ['more than 64 kB', response({ certificates: [octets(Buffer.alloc(65_536))] })],
   ])('%s', (_, der) => expect(judge(der)).toMatchObject({ ok: false }))
 })
 

@@ -42,11 +42,21 @@ describe('X5-13 a certificate', () => {
     ['a negative serial number', replaced('a003020102020101', 'a003020102020181')],
     ['trailing garbage', Buffer.concat([der, Buffer.of(0)])],
     ['its last byte missing', der.subarray(0, -1)],
-    ['more than 16 kB', Buffer.concat([der, Buffer.alloc(16_384)])],
+    ['more than 16 kB', certificateOf({ dns: Array.from({ length: 1400 }, (_, index) => `a${index}.example`) })],
+    ['another algorithm outside than inside', withOtherAlgorithm()],
+    ['an empty issuer', certificateOf({ subject: [], dns: ['a.example'] })],
     ['nothing', Buffer.alloc(0)],
     ['a long serial number', certificateWithSerial(21)],
   ])('with %s is none', (_, bytes) => expect(readX509(bytes).ok).toBe(false))
 })
+
+/** SHA-384 with RSA is what stands beside the signature, where SHA-256 is signed for. */
+function withOtherAlgorithm(): Buffer {
+  const other = Buffer.from(der)
+  const at = other.lastIndexOf(Buffer.from('2a864886f70d01010b', 'hex'))
+  other.writeUInt8(0x0c, at + 8)
+  return other
+}
 
 /** The certificate with a serial number of so many octets, lengths adjusted. */
 function certificateWithSerial(octets: number): Buffer {
