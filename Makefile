@@ -7,6 +7,7 @@ NODE_DIR := $(CURDIR)/node_modules/node-linux-$(ARCH)/bin
 export PATH := $(NODE_DIR):$(CURDIR)/node_modules/.bin:$(PATH)
 ARGS ?=
 NEED_REDIS := command -v redis-server >/dev/null || { echo "Installing redis-server (Debian package): tests run replicas that share used proofs in it."; apt-get update -qq && apt-get install -y -qq redis-server; }
+NEED_OPENSSL := command -v openssl >/dev/null || { echo "Installing openssl (Debian package): its verdicts on certificates are compared with ours."; apt-get update -qq && apt-get install -y -qq openssl; }
 
 .PHONY: help demo envoy test check lint e2e e2e-keycloak bench mutants fuzz package sbom render-deploy verify-deploy clean
 
@@ -25,6 +26,7 @@ test: node_modules/.installed ## all tests: unit, conformance, property, fault, 
 	@mkdir -p .cache
 	@command -v curl >/dev/null || { echo "Installing curl (Debian package): a test runs the command lines that are printed."; apt-get update -qq && apt-get install -y -qq curl; }
 	@$(NEED_REDIS)
+	@$(NEED_OPENSSL)
 	@node tools/envoy.ts
 	@FUZZ_RUNS=$${FUZZ_RUNS:-100000} vitest run --reporter=default --reporter=json --outputFile.json=.cache/tests.json $(ARGS)
 
@@ -41,10 +43,12 @@ lint: node_modules/.installed ## types, formatting, lint, dead code, generated f
 
 check: lint ## lint and the fast tests
 	@$(NEED_REDIS)
+	@$(NEED_OPENSSL)
 	@vitest run --project fast $(ARGS)
 
 e2e: node_modules/.installed ## only the tests on a real Envoy
 	@$(NEED_REDIS)
+	@$(NEED_OPENSSL)
 	@node tools/envoy.ts
 	@vitest run --project e2e $(ARGS)
 
@@ -61,6 +65,7 @@ bench: node_modules/.installed ## CPU time per decision and its ratio to the flo
 
 mutants: node_modules/.installed ## break the guards listed in test/mutants.json one by one; each must be caught
 	@$(NEED_REDIS)
+	@$(NEED_OPENSSL)
 	@node tools/mutants.ts $(ARGS)
 
 fuzz: node_modules/.installed ## 100,000 random and mutated tokens, proofs, headers and requests
