@@ -45,6 +45,15 @@ describe('what runs needs what is declared for it, and nothing else', () => {
     const used = new Set(imported.map(({ name }) => name))
     expect(Object.keys(declared.dependencies).filter((name) => !used.has(name))).toEqual([])
   })
+  test('each has a line that says why, in ARCHITECTURE.md', () => {
+    const [, table = ''] = readFileSync('ARCHITECTURE.md', 'utf8').split('\n## Dependencies\n')
+    const rows = table.split('\n').filter((line) => line.startsWith('| `'))
+    const named = rows.flatMap((row) =>
+      [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
+    )
+    const all = Object.keys({ ...declared.dependencies, ...declared.optionalDependencies })
+    expect(all.filter((name) => !named.includes(name))).toEqual([])
+  })
   test('no import is hidden in a variable', () => {
     const hiding = sources.filter(({ text }) => hidden.test(text.replaceAll(comments, '')))
     expect(hiding.map(({ path }) => path)).toEqual([])
