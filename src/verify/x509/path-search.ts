@@ -16,6 +16,13 @@ const MAX_STEPS = 500
 
 export type Search = { readonly ok: true; readonly path: readonly Certificate[] } | ({ readonly ok: false } & Flaw)
 
+/** A whole path that begins like this one, goes on with this certificate, and is for one of these purposes. */
+type Step = (
+  path: readonly Certificate[],
+  certificate: Certificate,
+  purposes: readonly string[],
+) => readonly Certificate[] | undefined
+
 /**
  * Looks for a path from the leaf to an anchor, depth first (RFC 5280 section 6.1). Names say who may have issued a
  * certificate, a signature says who has; key identifiers give the order of trial alone. Of several paths one is enough.
@@ -54,11 +61,7 @@ export function searchPath(
     return valid
   }
 
-  const extend = (
-    path: readonly Certificate[],
-    child: Certificate,
-    left: readonly string[],
-  ): readonly Certificate[] | undefined => {
+  const extend: Step = (path, child, left) => {
     const named = [...pool.values()].filter((authority) => isSameName(child.issuer, authority.subject))
     const candidates = inOrder(
       child,
@@ -79,11 +82,7 @@ export function searchPath(
     return undefined
   }
 
-  const take = (
-    below: readonly Certificate[],
-    authority: Certificate,
-    left: readonly string[],
-  ): readonly Certificate[] | undefined => {
+  const take: Step = (below, authority, left) => {
     const anchor = anchors.has(authority.thumbprint)
     const count = below.slice(1).filter(({ subject, issuer }) => !isSameName(subject, issuer)).length
     const flaw = authorityFlaw(authority, anchor, count, rules, now)
