@@ -58,10 +58,13 @@ afterAll(async () => {
   hole.close()
 })
 
-/** The first answer other than 200, which a service that works on its only Check gives to the next. */
+/**
+ * The first answer other than that no route covers the path, which a service that works on its only Check gives to the
+ * next. What asks never gets to the upstream, where hits are counted for whoever waits meanwhile.
+ */
 const untilBusy = async (): Promise<Told> => {
-  let told = await edge.ask({ path: '/public/x' })
-  for (let tries = 0; told.status === 200 && tries < 200; tries += 1) told = await edge.ask({ path: '/public/x' })
+  let told = await edge.ask({ path: '/nowhere' })
+  for (let tries = 0; told.status === 403 && tries < 200; tries += 1) told = await edge.ask({ path: '/nowhere' })
   return told
 }
 
