@@ -3,6 +3,7 @@ import type { Evidence } from './policy.ts'
 import { isInForce, type Shadow } from './shadow.ts'
 import { isVerifiedToken, type VerifiedToken } from './verify/access-token.ts'
 import { isVerifiedBinding, type VerifiedBinding } from './verify/binding.ts'
+import { isVerifiedCertificate, type VerifiedCertificate } from './verify/client-certificate.ts'
 
 declare const admitted: unique symbol
 
@@ -11,8 +12,17 @@ declare const admitted: unique symbol
  * that does not enforce yet, `admitInShadow` make them.
  */
 export type Admission = { readonly [admitted]: true } & (
-  | { readonly kind: 'resource'; readonly token: VerifiedToken; readonly binding: VerifiedBinding }
-  | { readonly kind: 'bearer'; readonly token: VerifiedToken }
+  | {
+      readonly kind: 'resource'
+      readonly token: VerifiedToken
+      readonly binding: VerifiedBinding
+      readonly certificate: VerifiedCertificate | undefined
+    }
+  | {
+      readonly kind: 'bearer'
+      readonly token: VerifiedToken
+      readonly certificate: VerifiedCertificate | undefined
+    }
   | { readonly kind: 'open' }
   | { readonly kind: 'shadow'; readonly would: Denial }
 )
@@ -29,18 +39,20 @@ export const isAdmission = (value: unknown): value is Admission =>
  * The gate: an admission when the evidence holds all that the kind of route demands. Missing or unsealed evidence at
  * this point is a fault of ours, because every pipeline is checked at start to yield it.
  */
-export function admit(kind: RouteKind, { token, binding }: Partial<Evidence>): Result<Admission> {
+export function admit(kind: RouteKind, { token, binding, certificate }: Partial<Evidence>): Result<Admission> {
+  if (certificate !== undefined && !isVerifiedCertificate(certificate)) return missing('a verified certificate')
   switch (kind) {
     case 'resource':
       if (!isVerifiedToken(token)) return missing('a verified token')
       if (!isVerifiedBinding(binding)) return missing('a verified binding')
       if (binding.token !== token) return missing('a binding of this very token')
-      return seal({ kind, token, binding })
+      if (isAnother(certificate, binding)) return missing('the certificate that the binding was shown with')
+      return seal({ kind, token, binding, certificate })
     case 'bearer':
       if (!isVerifiedToken(token)) return missing('a verified token')
       if (token.cnf !== undefined) return deny('bound_token_as_bearer', 'the token has a cnf claim')
       if (token.scheme !== 'Bearer') return deny('token_not_dpop_bound', 'the token has no cnf, yet the scheme is DPoP')
-      return seal({ kind, token })
+      return seal({ kind, token, certificate })
     case 'open':
       return seal({ kind })
   }
@@ -62,5 +74,9 @@ function seal(unsealed: Unsealed<Admission>): Result<Admission> {
   seals.add(admission)
   return ok(admission)
 }
+
+/** One connection has one certificate, whoever looks at it. */
+const isAnother = (certificate: VerifiedCertificate | undefined, { certificateThumbprint }: VerifiedBinding): boolean =>
+  certificate !== undefined && certificateThumbprint !== undefined && certificate.thumbprint !== certificateThumbprint
 
 const missing = (what: string): Denial => deny('internal_error', `the pipeline ended without ${what}`)

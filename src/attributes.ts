@@ -17,10 +17,17 @@ export type PresentedCertificate =
       readonly kind: 'pem'
       /** Percent-encoded. */
       readonly text: string
+      /** What came along with it, percent-encoded: PEM certificates, its own among them or not. */
+      readonly chain?: string | undefined
       /** What x-forwarded-client-cert and the connection say besides, which has to agree with the certificate. */
       readonly forwarded?: { readonly hash: string; readonly principal: string | undefined }
     }
-  | { readonly kind: 'der'; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'der'
+      readonly bytes: Uint8Array
+      /** What came along with it. */
+      readonly chain?: readonly Uint8Array[]
+    }
   /** Hex SHA-256 of the DER encoding, without the certificate. */
   | { readonly kind: 'thumbprint'; readonly hex: string }
   /** There was one, and it cannot be used. */

@@ -56,12 +56,12 @@ function ofThisEnvoy(elements: readonly XfccElement[], { certificate, principal 
   const [element] = elements
   if (!element || elements.length !== 1)
     return unusable(`x-forwarded-client-cert has ${elements.length} elements, where this Envoy writes one`)
-  const { hash, certificate: text } = element
+  const { hash, certificate: text, chain } = element
   if (hash === undefined || text === undefined)
     return unusable('x-forwarded-client-cert lacks Hash or Cert, both of which this Envoy has to write')
   if (certificate?.kind === 'pem' && certificate.text !== text)
     return unusable('x-forwarded-client-cert and the connection show different certificates')
-  return { kind: 'pem', text, forwarded: { hash, principal } }
+  return { kind: 'pem', text, chain, forwarded: { hash, principal } }
 }
 
 /** APPEND_FORWARD behind SANITIZE_SET: the first hop wrote about the client, each further one about the hop before it. */
@@ -78,9 +78,9 @@ function ofPreviousHop(
   if (elements.length === hops) return undefined
   if (!client || elements.length !== hops + 1)
     return unusable(`x-forwarded-client-cert has ${elements.length} elements instead of ${hops + 1}`)
-  const { hash, certificate: text } = client
+  const { hash, certificate: text, chain } = client
   if (hash === undefined) return unusable('x-forwarded-client-cert lacks the Hash of the client certificate')
-  if (text !== undefined) return { kind: 'pem', text, forwarded: { hash, principal: undefined } }
+  if (text !== undefined) return { kind: 'pem', text, chain, forwarded: { hash, principal: undefined } }
   if (!acceptHashOnly) return unusable('x-forwarded-client-cert has a Hash without Cert')
   return { kind: 'thumbprint', hex: hash }
 }
@@ -89,5 +89,5 @@ function ofPreviousHop(
 function ofClientCert({ headers }: Attributes): Result<PresentedCertificate | undefined> {
   const field = readClientCert(headers.get('client-cert'), headers.get('client-cert-chain'))
   if (!field.ok) return deny('client_certificate_malformed', field.problem)
-  return ok(field.value && { kind: 'der', bytes: field.value })
+  return ok(field.value && { kind: 'der', bytes: field.value.certificate, chain: field.value.chain })
 }

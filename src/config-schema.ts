@@ -130,12 +130,21 @@ const identity = z.strictObject({
 
 const policyOptions = {
   fapiHeaders: policies.fapiHeaders.options.optional(),
+  clientCertificate: policies.clientCertificate.options.optional(),
   accessToken: policies.accessToken.options.optional(),
   senderConstraint: policies.senderConstraint.options.optional(),
+  certificateClient: policies.certificateClient.options.optional(),
   scopes: policies.scopes.options.optional(),
 } satisfies Record<PolicyName, z.ZodType>
 
-const policyNames = ['fapiHeaders', 'accessToken', 'senderConstraint', 'scopes'] as const
+const policyNames = [
+  'fapiHeaders',
+  'clientCertificate',
+  'accessToken',
+  'senderConstraint',
+  'certificateClient',
+  'scopes',
+] as const
 
 const policyEntry = z.union([
   z.enum(policyNames),

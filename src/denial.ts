@@ -24,6 +24,8 @@ const proof = (description: string) =>
   ({ status: 401, error: 'invalid_dpop_proof', description, challenge: 'dpop' }) as const
 const nonce = (description: string) =>
   ({ status: 401, error: 'use_dpop_nonce', description, challenge: 'dpop' }) as const
+const stranger = (description: string) =>
+  ({ status: 403, error: 'access_denied', description, challenge: 'none' }) as const
 const unavailable = (description: string, retryAfter: number) =>
   ({ status: 503, error: 'temporarily_unavailable', description, challenge: 'none', retryAfter }) as const
 
@@ -51,6 +53,16 @@ export const answers = {
     challenge: 'none',
   },
   client_certificate_malformed: malformed('The Client-Cert header is malformed'),
+  client_certificate_missing: stranger('A client certificate is required'),
+  client_certificate_unusable: stranger('The client certificate cannot be read'),
+  client_certificate_untrusted: stranger('The client certificate is not trusted'),
+  client_certificate_expired: stranger('The client certificate is not valid now'),
+  client_certificate_purpose_refused: stranger('The client certificate is not meant for this use'),
+  client_certificate_refused: stranger('The client certificate is not accepted here'),
+  client_certificate_role_missing: stranger('The client certificate lacks a required role'),
+  client_certificate_revoked: stranger('The client certificate has been revoked'),
+  client_certificate_status_unknown: stranger('The status of the client certificate is not known'),
+  client_certificate_mismatch: stranger('The client certificate belongs to another client'),
   interaction_id_invalid: malformed('The x-fapi-interaction-id is not a UUID'),
 
   credentials_missing: {
@@ -138,6 +150,7 @@ export const answers = {
   keys_unavailable: unavailable('The keys of the authorization server are not available', 5),
   introspection_unavailable: unavailable('The authorization server could not be asked about the access token', 2),
   revocation_unavailable: unavailable('It is not known whether the access token has been revoked', 2),
+  certificate_status_unavailable: unavailable('It is not known whether the client certificate has been revoked', 2),
   audit_unavailable: unavailable('Decisions cannot be recorded', 1),
   deadline: unavailable('The decision took too long', 1),
   overload: unavailable('Too many requests at once', 1),

@@ -2,6 +2,7 @@ import { answers, type Denial, type DenyReason, deny, type Result } from './deni
 import type { Evidence, Fact, Policy, RoutedRequest } from './policy.ts'
 import { isVerifiedToken } from './verify/access-token.ts'
 import { isVerifiedBinding } from './verify/binding.ts'
+import { isVerifiedCertificate } from './verify/client-certificate.ts'
 
 /** How far a pipeline came: what was proven, and the denial that stopped it, if one did. */
 export interface Passage {
@@ -14,6 +15,7 @@ export type Pipeline = (request: RoutedRequest) => Passage | Promise<Passage>
 
 /** Who may vouch for a fact: only values its own verifier has sealed at run time are evidence. */
 const genuine: { readonly [F in Fact]: (value: unknown) => boolean } = {
+  certificate: isVerifiedCertificate,
   token: isVerifiedToken,
   binding: isVerifiedBinding,
 }

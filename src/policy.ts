@@ -3,6 +3,7 @@ import type { Attributes } from './attributes.ts'
 import type { Result } from './denial.ts'
 import type {
   Cache,
+  ClientAuthorities,
   Introspector,
   KeySource,
   Meter,
@@ -16,10 +17,13 @@ import type {
 import type { Trace } from './trace.ts'
 import type { VerifiedToken } from './verify/access-token.ts'
 import type { VerifiedBinding } from './verify/binding.ts'
+import type { VerifiedCertificate } from './verify/client-certificate.ts'
 import type { OpenedToken, Recipient } from './verify/encrypted-token.ts'
 
 /** What has been proven about a request. Each member can only be made by its verifier, which seals it at run time. */
 export interface Evidence {
+  /** What the client's own certificate is, whatever a token says. */
+  readonly certificate: VerifiedCertificate
   readonly token: VerifiedToken
   readonly binding: VerifiedBinding
 }
@@ -52,6 +56,8 @@ export type Evaluate<Needs extends Fact = Fact, Yields extends Fact = Fact> = (
 export interface Ports {
   /** Authorization servers by configured name. */
   readonly servers: ReadonlyMap<string, AuthorizationServer>
+  /** Authorities of client certificates by the options that name them (`authoritiesKey`); absent: there are none. */
+  readonly clientAuthorities?: ReadonlyMap<string, ClientAuthorities>
   readonly replays: ReplayStore
   readonly proofKeys: ProofKeys
   readonly nonces: Nonces

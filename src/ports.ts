@@ -1,6 +1,10 @@
 import type { KeyObject } from 'node:crypto'
+import type { Denial } from './denial.ts'
+import type { TrustStore } from './verify/certificate-chain.ts'
+import type { JudgedCertificate } from './verify/client-certificate.ts'
 import type { RevocableToken } from './verify/deny-list.ts'
 import type { VerificationKey } from './verify/jwk.ts'
+import type { StatusRules } from './verify/path-status.ts'
 import type { StatusReference } from './verify/status-list.ts'
 import type { JsonObject } from './verify/strict-json.ts'
 
@@ -98,6 +102,20 @@ type RevocationVerdict =
   | { readonly kind: 'clean' }
   | { readonly kind: 'revoked'; readonly by: string }
   | { readonly kind: 'unknown'; readonly detail: string }
+
+/** Whom one policy trusts about client certificates, whom it asks, and what it remembers. */
+export interface ClientAuthorities {
+  readonly trust: TrustStore
+  readonly status: StatusRules
+  /** Grows with all news because of which an earlier good word may not count any more. */
+  readonly generation: () => number
+  /** By thumbprint. */
+  readonly judged: Cache<JudgedCertificate>
+  /** By thumbprint and what came along; for a few seconds. */
+  readonly refused: Cache<Denial>
+  /** Told whenever a certificate passes of which nothing could be learned. */
+  readonly tolerated: (detail: string) => void
+}
 
 /** Tells how long things take. */
 export interface Meter {

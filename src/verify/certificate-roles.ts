@@ -4,8 +4,8 @@ import { attributesOf, type Name } from './x509/name.ts'
 import { type Psd2Statement, type QcStatements, readQcStatements } from './x509/qc-statements.ts'
 
 /** What a payment service provider may be (TS 119 495 section 4.2). */
-const roleNames = ['PSP_AS', 'PSP_PI', 'PSP_AI', 'PSP_IC'] as const
-type Role = (typeof roleNames)[number]
+export const roleNames = ['PSP_AS', 'PSP_PI', 'PSP_AI', 'PSP_IC'] as const
+export type Role = (typeof roleNames)[number]
 
 const roleOids: Readonly<Record<Role, string>> = {
   PSP_AS: '0.4.0.19495.1.1',
@@ -26,7 +26,7 @@ export interface RoleRules {
 }
 
 /** What the certificate says about its owner. Its issuer vouches for it as of the day it was issued, and no longer. */
-interface RoleFacts {
+export interface RoleFacts {
   readonly roles: readonly Role[]
   readonly organizationIdentifier: string | undefined
   readonly ncaId: string | undefined

@@ -13,14 +13,27 @@ export interface ClientCertificate {
 /** Bytes of a percent-encoded PEM; far above any real certificate. */
 const MAX_LENGTH = 16_384
 
+/** What a source says, as it was read. It never changes, so each request reads it once, whoever asks. */
+const readings = new WeakMap<PresentedCertificate, Reading<PresentedLeaf>>()
+
+/** A certificate a client presented; without its DER encoding where a proxy told its hash alone. */
+export type PresentedLeaf = Pick<ClientCertificate, 'thumbprint'> & Partial<Pick<ClientCertificate, 'der'>>
+
 /**
  * What the one configured source says about the client's certificate → its thumbprint. Whatever else the source said
  * about it has to agree with the certificate itself, whose names must not be able to write a header of their own.
  */
-export function readPresented(presented: PresentedCertificate): Reading<Pick<ClientCertificate, 'thumbprint'>> {
+export function readPresented(presented: PresentedCertificate): Reading<PresentedLeaf> {
+  const known = readings.get(presented)
+  if (known) return known
+  const reading = judgePresented(presented)
+  readings.set(presented, reading)
+  return reading
+}
+
+function judgePresented(presented: PresentedCertificate): Reading<PresentedLeaf> {
   if (presented.kind === 'unusable') return unreadable(presented.problem)
-  if (presented.kind === 'der')
-    return isWholeSequence(presented.bytes) ? read(thumbprintOf(presented.bytes)) : unreadable(NOT_DER)
+  if (presented.kind === 'der') return judgeDer(presented.bytes)
   if (presented.kind === 'thumbprint')
     return HEX_SHA256.test(presented.hex)
       ? read({ thumbprint: Buffer.from(presented.hex, 'hex').toString('base64url') })
@@ -32,6 +45,11 @@ export function readPresented(presented: PresentedCertificate): Reading<Pick<Cli
     return unreadable('the hash beside the certificate is of another one')
   const problem = judgePeer(certificate.value.der, forwarded.principal)
   return problem === undefined ? certificate : unreadable(problem)
+}
+
+function judgeDer(bytes: Uint8Array): Reading<PresentedLeaf> {
+  if (!isWholeSequence(bytes)) return unreadable(NOT_DER)
+  return read({ der: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), ...thumbprintOf(bytes) })
 }
 
 const HEX_SHA256 = /^[0-9A-Fa-f]{64}$/

@@ -6,6 +6,8 @@ export interface XfccElement {
   readonly hash: string | undefined
   /** Percent-encoded PEM; undefined when absent or empty. */
   readonly certificate: string | undefined
+  /** What the peer sent along, percent-encoded PEM; undefined when absent or empty. */
+  readonly chain: string | undefined
   /** Value of the last `URI` pair; undefined when absent or empty. */
   readonly lastUri: string | undefined
 }
@@ -14,12 +16,14 @@ export interface XfccElement {
 const MAX_LENGTH = 61_440
 export const MAX_ELEMENTS = 8
 const MAX_PAIRS = 256
+/** Keys that decide, which none may add to what Envoy wrote. */
+const single: ReadonlySet<string> = new Set(['hash', 'cert', 'chain'])
 
 /**
  * Reads `x-forwarded-client-cert` as Envoy writes it: elements apart by commas, `key=value` pairs apart by semicolons,
  * keys without case, values in double quotes with backslash escapes, or bare. Envoy writes URI and DNS bare and
  * unescaped, so a bare value ends at the next delimiter whatever it was meant to be: a name with a comma in it shows up
- * as an element too many, and one that adds a `Hash` or `Cert` makes its element unreadable.
+ * as an element too many, and one that adds a `Hash`, `Cert` or `Chain` makes its element unreadable.
  */
 export function readXfcc(header: string): Reading<readonly XfccElement[]> {
   if (header.length > MAX_LENGTH) return unreadable('x-forwarded-client-cert is too long')
@@ -35,13 +39,14 @@ export function readXfcc(header: string): Reading<readonly XfccElement[]> {
     if (pairs > MAX_PAIRS) return unreadable('x-forwarded-client-cert has too many pairs')
     const { key = '', quoted, bare = '', end } = groups
     const name = key.toLowerCase()
-    if (element.has(name) && (name === 'hash' || name === 'cert'))
+    if (element.has(name) && single.has(name))
       return unreadable(`x-forwarded-client-cert has two ${name} pairs in one element`)
     element.set(name, quoted === undefined ? bare : quoted.replaceAll(/\\(.)/g, '$1'))
     if (end === ';') continue
     elements.push({
       hash: element.get('hash') || undefined,
       certificate: element.get('cert') || undefined,
+      chain: element.get('chain') || undefined,
       lastUri: element.get('uri') || undefined,
     })
     if (elements.length > MAX_ELEMENTS) return unreadable('x-forwarded-client-cert has too many elements')

@@ -96,7 +96,7 @@ test('MTLS-08 a certificate and any chain without it are read, and the bytes com
       const lines = chain.length === 0 ? undefined : apart ? members : [members.join(`${blank},`)]
       const reading = readClientCert([blank + field(leaf) + blank], lines)
       if (chain.some((bytes) => bytes.equals(leaf))) expect(reading.ok).toBe(false)
-      else expect(reading).toEqual({ ok: true, value: leaf })
+      else expect(reading).toEqual({ ok: true, value: { certificate: leaf, chain } })
     }),
   )
 })
@@ -112,7 +112,7 @@ test('MTLS-08 a changed field is refused, or spells other bytes in full', () => 
     fc.property(edit, ({ at, removed, inserted }) => {
       const text = good.slice(0, at) + inserted + good.slice(at + removed)
       const reading = readClientCert([text], undefined)
-      if (reading.ok && reading.value) expect(field(reading.value)).toBe(text.trim())
+      if (reading.ok && reading.value) expect(field(reading.value.certificate)).toBe(text.trim())
     }),
     { numRuns: 3000 },
   )
