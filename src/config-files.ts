@@ -1,4 +1,5 @@
 import type { Config, ServerConfig } from './config.ts'
+import { locateClientCertificate } from './config-client-certificates.ts'
 import { locateDenyList } from './config-revocation.ts'
 import { locateStores } from './config-stores.ts'
 import type { Problem } from './problems.ts'
@@ -6,16 +7,19 @@ import type { Problem } from './problems.ts'
 /** Makes of a file name, written there, the one to open. */
 export type Locate = (path: Problem['path'], name: string) => string
 
-/**
- * The same configuration with every file and directory it names located; `place` is for those that are written and need
- * not be there.
- */
-export function locateFiles(
-  config: Config,
-  locate: Locate,
-  locateDirectory: Locate,
-  place: (name: string) => string,
-): Config {
+/** How names become files. */
+export interface Locators {
+  /** One that has to be there; what is in it belongs to the configuration. */
+  readonly file: Locate
+  /** One that has to be there, and whose contents somebody else looks after. */
+  readonly unread: Locate
+  readonly directory: Locate
+  /** One that is written, and need not be there. */
+  readonly place: (name: string) => string
+}
+
+/** The same configuration with every file and directory it names located. */
+export function locateFiles(config: Config, { file: locate, unread, directory, place }: Locators): Config {
   const { tls } = config.listen
   const { assertion } = config.identity
   const { ca } = config.outbound
@@ -29,8 +33,12 @@ export function locateFiles(
     outbound: { ...config.outbound, ...(ca !== undefined && { ca: locate(['outbound', 'ca'], ca) }) },
     stores: locateStores(config.stores, locate),
     audit: locateAudit(config.audit, locate, place),
+    routes: config.routes.map((route) => ({
+      ...route,
+      policies: route.policies.map((entry) => locateClientCertificate(entry, locate, unread)),
+    })),
     authorizationServers: config.authorizationServers.map((server, index) =>
-      locateOfServer(server, ['authorizationServers', index], locate, locateDirectory),
+      locateOfServer(server, ['authorizationServers', index], locate, directory),
     ),
   }
 }

@@ -55,6 +55,14 @@ export const denyListNotes = ({ authorizationServers, listen }: Config): readonl
       : []),
   ])
 
+/** Servers whose tokens pass unchecked while nothing can be learned of their revocation. */
+export const softServers = ({ authorizationServers }: Config): readonly string[] =>
+  authorizationServers.flatMap(({ name, revocation: { denyList: list, statusList } }) =>
+    statusList?.onFailure === 'soft' || (list?.redis !== undefined && list.onOutage === 'soft')
+      ? [`tokens of ${name}`]
+      : [],
+  )
+
 /** The same list with the files it names located. */
 export const locateDenyList = (
   list: DenyListOptions,

@@ -7,9 +7,12 @@ import type { ServerConfig } from './config.ts'
 import { shadowNotes } from './config-shadow.ts'
 import { readAssertionKey } from './io/assertion-key.ts'
 import { boundedCache } from './io/caches.ts'
+import { observeCrls, observeOcsp } from './io/certificate-observation.ts'
+import { type AuthoritiesByOptions, buildClientAuthorities, closeAuthorities } from './io/client-authorities.ts'
 import type { LoadedConfig } from './io/config-file.ts'
 import { readRecipients } from './io/decryption-keys.ts'
 import { fetchDocument, fetchJson, postForm } from './io/fetch.ts'
+import { getBytes, postBytes } from './io/fetch-bytes.ts'
 import type { FetchJson } from './io/fetch-outcome.ts'
 import { productVersion } from './io/http.ts'
 import type { LiveIntrospector } from './io/introspection.ts'
@@ -47,6 +50,8 @@ export interface Generation {
   readonly statusLists: ReadonlyMap<string, LiveStatusLists>
   /** Revoked tokens of the servers that have a list, by name. */
   readonly revocations: ReadonlyMap<string, ServerRevocations>
+  /** Authorities of client certificates by the options that name them. */
+  readonly clientAuthorities: AuthoritiesByOptions
   /** Whom calls to authorization servers trust, and where they may go. */
   readonly outbound: Outbound
   /** The public keys of assertions; undefined when there are none. */
@@ -128,6 +133,28 @@ export function buildGeneration(
     listFiles,
   )
   if (!revocations.ok) return revocations
+  const clientAuthorities = buildClientAuthorities(config, before?.clientAuthorities, {
+    crls: {
+      get: (url, limits) => getBytes(url, { ...limits, ...memory.outbound }),
+      wall,
+      monotonic,
+      observe: observeCrls(metrics, log),
+    },
+    ocsp: {
+      post: (url, question) => postBytes(url, { ...question, ...memory.outbound }),
+      wall,
+      monotonic,
+      observe: observeOcsp(metrics, log),
+      revocations: memory.revokedCertificates,
+    },
+    tolerated: () => metrics.statusTolerated.inc(),
+    monotonic,
+    alone: standIns.alone,
+  })
+  if (!clientAuthorities.ok) {
+    closeRevocations(revocations.value, before?.revocations)
+    return clientAuthorities
+  }
   const hooks = { hit: () => metrics.tokenCacheHits.inc(), miss: () => metrics.tokenCacheMisses.inc() }
   const ports: Ports = {
     servers: new Map(
@@ -145,6 +172,7 @@ export function buildGeneration(
         },
       ]),
     ),
+    clientAuthorities: clientAuthorities.value,
     replays: memory.replays,
     proofKeys: memory.proofKeys,
     nonces: standIns.nonces ?? buildNonces({ secrets: nonceSecrets, step, monotonic }),
@@ -164,6 +192,7 @@ export function buildGeneration(
     introspectors: introspectors.value,
     statusLists,
     revocations: revocations.value,
+    clientAuthorities: clientAuthorities.value,
     nonceSecrets,
     outbound: outbound.value,
     jwks: undefined,
@@ -193,8 +222,9 @@ export function enforce({ loaded, outbound }: Generation, { memory, metrics, log
 }
 
 /** Ends what a generation keeps open. */
-export function closeSources({ sources, statusLists, revocations }: Generation): void {
+export function closeSources({ sources, statusLists, revocations, clientAuthorities }: Generation): void {
   closeRevocations(revocations)
+  closeAuthorities(clientAuthorities)
   for (const source of sources.values()) void source.close()
   for (const list of statusLists.values()) list.close()
 }

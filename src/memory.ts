@@ -2,6 +2,7 @@ import { type KeyObject, randomBytes } from 'node:crypto'
 import type { ClientMemory, TokenMemory } from './anomalies/detector.ts'
 import type { Config } from './config.ts'
 import { boundedCache } from './io/caches.ts'
+import { keepRevocations } from './io/ocsp-answers.ts'
 import type { Outbound } from './io/outbound.ts'
 import type { StoreEvent } from './io/redis-replays.ts'
 import { type LiveReplays, memoryReplays } from './io/replays.ts'
@@ -62,6 +63,8 @@ export function buildMemory(config: Config, shared?: LiveReplays) {
     },
     /** Makes nonces where the configuration names no secrets. */
     nonceSecret: randomBytes(32).toString('base64url'),
+    /** What OCSP responders said to be revoked: no configuration forgets it. */
+    revokedCertificates: keepRevocations(),
     /** What calls by sources of any age trust now, and where they may go. */
     outbound: {} as { -readonly [Name in keyof Outbound]: Outbound[Name] },
   }

@@ -107,6 +107,31 @@ export function buildMetrics() {
       ['cause'],
       'Times the shared replay store may have forgotten used proofs, by cause.',
     ),
+    crlEvents: counter(
+      'crl_events_total',
+      ['result'],
+      'What became of certificate revocation lists: loaded, failed, refused, stale, busy, or late for a request.',
+    ),
+    crlEntries: gauge('crl_entries', ['source'], 'Entries of a configured certificate revocation list.'),
+    crlNextUpdate: gauge(
+      'crl_next_update_timestamp_seconds',
+      ['source'],
+      'When a configured certificate revocation list ends to count; 0 without one.',
+    ),
+    ocspEvents: counter(
+      'ocsp_events_total',
+      ['result'],
+      'Questions about the status of certificates: good, revoked, unknown, failed, remembered, refused, older, foreign, or late for a request.',
+    ),
+    ocspDuration: new Histogram({
+      ...common('histogram', 'ocsp_duration_seconds', [], 'Time from a question to an OCSP responder to its answer.'),
+      buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5],
+    }),
+    statusTolerated: counter(
+      'certificate_status_tolerated_total',
+      [],
+      'Client certificates that passed though nothing could be learned of their revocation, because of soft.',
+    ),
     dependencyUp: gauge('dependency_up', ['name'], '1 when a dependency answered last time.'),
     certificateExpiry: gauge(
       'certificate_expiry_timestamp_seconds',

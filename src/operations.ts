@@ -1,6 +1,7 @@
 import type { Generation } from './generation.ts'
 import type { AdminOptions } from './io/admin.ts'
 import { flushKeys } from './io/admin-actions.ts'
+import { showAuthorities } from './io/certificate-observation.ts'
 import type { Log } from './io/log.ts'
 import { observeAdmin, observeEnforcement } from './io/observation.ts'
 import { type RecentDecisions, showDecisions } from './io/recent-decisions.ts'
@@ -30,10 +31,12 @@ export const buildOperations = (
 })
 
 /** Brings up to date what nobody tells when it changes. Before each scrape. */
-export function refreshMetrics(metrics: Metrics, { loaded, revocations }: Generation, { replays }: Memory): void {
+export function refreshMetrics(metrics: Metrics, generation: Generation, { replays }: Memory): void {
+  const { loaded, revocations, clientAuthorities } = generation
   if (replays.size !== undefined) metrics.replayEntries.set(replays.size)
   // How full a shared store is, is for its own monitoring to watch.
   if (replays.capacity !== undefined) metrics.replayCapacity.set(replays.capacity)
   showRevocations(metrics, revocations)
+  showAuthorities(metrics, clientAuthorities, wall())
   observeEnforcement(metrics, loaded.config, wall())
 }

@@ -1,5 +1,6 @@
 import type { Config } from './config.ts'
 import { buildGeneration, enforce, type Generation, type World } from './generation.ts'
+import { closeAuthorities, firstLists } from './io/client-authorities.ts'
 import { loadConfig } from './io/config-file.ts'
 import { readListFiles } from './io/revocation-files.ts'
 import { closeRevocations, firstRevocations, handOverRevocations } from './io/revocations.ts'
@@ -29,13 +30,17 @@ export async function swap(current: Generation, world: World): Promise<Generatio
     if (!built.ok) return refused([{ message: built.problem }], loaded.files)
     const next = built.value
     const keyless = await firstKeys(next, current, world)
+    const unlisted = await firstLists(next.clientAuthorities, current.clientAuthorities, NEW_KEYS)
     const untold = await firstRevocations(next.revocations, current.revocations, NEW_KEYS)
-    if (keyless.length > 0 || untold.length > 0) {
+    if (keyless.length + untold.length + unlisted.length > 0) {
       closeOthers(next, current)
       world.tryLater?.()
       const missing = [
         ...keyless.map((name) => `no keys of ${name} could be had from their new place`),
         ...untold.map((name) => `no revocations of ${name} could be read from their new place`),
+        ...unlisted.map(
+          (route) => `no revocation list of route ${route} that counts now could be read from its new place`,
+        ),
       ]
       return refused(
         missing.map((message) => ({ message })),
@@ -82,6 +87,7 @@ function closeOthers(leaving: Generation, staying: Generation): void {
   const kept = new Set(staying.sources.values())
   for (const source of leaving.sources.values()) if (!kept.has(source)) void source.close()
   closeRevocations(leaving.revocations, staying.revocations)
+  closeAuthorities(leaving.clientAuthorities, staying.clientAuthorities)
   const lists = new Set(staying.statusLists.values())
   for (const list of leaving.statusLists.values()) if (!lists.has(list)) list.close()
 }

@@ -1,5 +1,8 @@
+import { softServers } from './config-revocation.ts'
 import { notEnforcing } from './config-shadow.ts'
 import type { Generation } from './generation.ts'
+import { describeAuthorities, softAuthorities } from './io/certificate-observation.ts'
+import { sourcesOf } from './io/client-authorities.ts'
 import { causes } from './io/redis-failures.ts'
 import { describeRevocations } from './io/revocation-observation.ts'
 import { type Memory, monotonic, wall } from './memory.ts'
@@ -32,10 +35,12 @@ export function waitingFor(generation: Generation, { settledAt, startedAt, repla
   // Proofs are dated in whole seconds.
   const forgetful = replays.capacity === undefined && wall() < Math.floor(replays.unknownUntil()) + 1
   const unread = [...generation.revocations].filter(([, { shared }]) => shared && !shared.current)
+  const unlisted = [...sourcesOf(generation.clientAuthorities)].some(({ crls }) => crls?.available === false)
   return [
     ...(hasKeys(generation) ? [] : ['keys of an authorization server']),
     ...(unasked ? ['the replay store'] : []),
     ...(early ? unread.map(([name]) => `revocations of ${name}`) : []),
+    ...(early && unlisted ? ['revocation lists of client certificates'] : []),
     ...(forgetful ? ['end of the time in which proofs may be older than what the replay store remembers'] : []),
     ...(monotonic() < settledAt ? ['end of the time in which proofs may be older than this process'] : []),
   ]
@@ -47,7 +52,7 @@ export function describeStatus(
   generation: Generation,
   memory: Memory,
 ) {
-  const { loaded, sources, introspectors, statusLists, revocations } = generation
+  const { loaded, sources, introspectors, statusLists, revocations, clientAuthorities } = generation
   const { profile, routes, stores } = loaded.config
   const unknownUntil = memory.replays.unknownUntil()
   const trouble = memory.replays.trouble()
@@ -59,6 +64,7 @@ export function describeStatus(
     ...[...introspectors].filter(([, one]) => !one.available).map(([name]) => `introspection of ${name}`),
     ...[...statusLists].filter(([, one]) => !one.available).map(([name]) => `status lists of ${name}`),
     ...describeRevocations(revocations),
+    ...describeAuthorities(clientAuthorities, wall()),
     ...(phase === 'ready' && unknownUntil > wall()
       ? [`proofs dated before ${new Date(unknownUntil * 1000).toISOString()} are refused: ${clock}`]
       : []),
@@ -75,6 +81,7 @@ export function describeStatus(
     enforcing: shadowed.length === 0,
     notEnforcing: shadowed,
     exceptions,
+    softRevocation: [...softServers(loaded.config), ...softAuthorities(clientAuthorities)],
     openRoutes: routes.filter(({ kind }) => kind === 'open').map(({ name }) => name),
     afterRestart: stores.afterRestart,
     config: loaded.hash,

@@ -3,6 +3,7 @@ import { stringify } from 'yaml'
 import type { Config, RouteConfig } from '../config.ts'
 import { auditNotes } from '../config-audit.ts'
 import { certificateNotes } from '../config-certificates.ts'
+import { clientCertificateNotes } from '../config-client-certificates.ts'
 import { expandConfig } from '../config-expansion.ts'
 import { jsonSchema } from '../config-json-schema.ts'
 import { resourceMetadataNotes } from '../config-metadata-checks.ts'
@@ -16,6 +17,7 @@ import { metadataRoutes } from '../envoy-metadata-route.ts'
 import type { PlaceOf } from '../explain/options.ts'
 import { loadConfig } from '../io/config-file.ts'
 import { checkRevocationFiles } from '../io/revocation-files.ts'
+import { checkTrustFiles } from '../io/trust-files.ts'
 import { checkPlatform, type Platform, platformNotes, platforms } from '../platform.ts'
 import { publications } from '../resource-metadata.ts'
 import { showRoutes } from './config-routes.ts'
@@ -73,6 +75,7 @@ function withConfig(file: string, options: Json, terminal: Terminal, show: Show)
   const loaded = loadConfig(file, terminal.environment, (config) => [
     ...(platform ? checkPlatform(config, platform) : []),
     ...checkRevocationFiles(config),
+    ...checkTrustFiles(config),
   ])
   if (loaded.ok) {
     terminal.out(show(loaded.config, options, loaded.placeOf))
@@ -95,6 +98,7 @@ function showCheck(config: Config, { json, platform }: Json): string {
     ),
     ...shadowNotes(config, Date.now() / 1000),
     ...certificateNotes(config.clientCertificateFrom),
+    ...clientCertificateNotes(config),
     ...nonceNotes(config),
     ...config.routes.flatMap((route) => {
       const loose = looseScope(route)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { globSync, readFileSync, statSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { type Config, readConfig } from '../config.ts'
@@ -9,7 +9,7 @@ import { checkEnds } from '../config-shadow.ts'
 import type { Problem } from '../problems.ts'
 import { isObject } from '../verify/strict-json.ts'
 import { describeIssues } from '../zod-problems.ts'
-import { judgeDirectory } from './directories.ts'
+import { judgeDirectory, judgeFile } from './directories.ts'
 import { type Interpolation, interpolate } from './interpolation.ts'
 import { holds, type Place, readYaml, type YamlFile } from './yaml-file.ts'
 import { spellPath } from './yaml-structure.ts'
@@ -192,15 +192,15 @@ class Reading {
       if (this.#standIns) return absolute
       // Remembered even when it is not there: it is watched, so its coming is noticed.
       this.#files.set(absolute, '')
-      try {
-        if (statSync(absolute).isFile()) this.#files.set(absolute, readFileSync(absolute, 'latin1'))
-        else this.#report(main, { path, message: `${absolute}: it is not a file` })
-      } catch (error) {
-        const code = (error as NodeJS.ErrnoException).code
-        const why =
-          code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'it may not be read' : 'it cannot be read'
-        this.#report(main, { path, message: `${absolute}: ${why}` })
-      }
+      const problem = judgeFile(absolute)
+      if (problem === undefined) this.#files.set(absolute, readFileSync(absolute, 'latin1'))
+      else this.#report(main, { path, message: `${absolute}: ${problem}` })
+      return absolute
+    }
+    const unread = (path: readonly (string | number)[], name: string): string => {
+      const absolute = resolve(dirname(main.path), name)
+      const problem = this.#standIns ? undefined : judgeFile(absolute)
+      if (problem !== undefined) this.#report(main, { path, message: `${absolute}: ${problem}` })
       return absolute
     }
     // What is in a directory is no part of the configuration.
@@ -210,7 +210,8 @@ class Reading {
       if (problem !== undefined) this.#report(main, { path, message: `${absolute}: ${problem}` })
       return absolute
     }
-    return locateFiles(config, locate, locateDirectory, (name) => resolve(dirname(main.path), name))
+    const place = (name: string): string => resolve(dirname(main.path), name)
+    return locateFiles(config, { file: locate, unread, directory: locateDirectory, place })
   }
 
   #report(main: ConfigFile, { path, message }: Problem): void {

@@ -47,6 +47,8 @@ export interface LiveCrls extends StatusSource {
   readonly generation: number
   /** False while a configured file or URL has no list that counts now. */
   readonly available: boolean
+  /** Of the configured files and URLs, in this order: when the list ends to count, seconds since 1970, if there is one. */
+  readonly places: readonly { readonly source: string; readonly entries: number; readonly until: number | undefined }[]
   /** Reads every file and URL of the configuration again. */
   readonly reload: () => Promise<void>
   readonly close: () => void
@@ -222,6 +224,9 @@ export function buildCrls(options: CrlOptions, surroundings: CrlSurroundings): L
     get available() {
       const now = wall()
       return configured.every(({ shelf }) => now <= (shelf.until() ?? Number.NEGATIVE_INFINITY))
+    },
+    get places() {
+      return configured.map(({ source, shelf }) => ({ source, entries: shelf.entries, until: shelf.until() }))
     },
     reload,
     close: () => {

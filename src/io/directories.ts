@@ -12,3 +12,15 @@ export function judgeDirectory(path: string): string | undefined {
       : 'files cannot be written there'
   }
 }
+
+/** Why a file cannot be read; undefined when it can. */
+export function judgeFile(file: string): string | undefined {
+  try {
+    accessSync(file, constants.R_OK)
+    return statSync(file).isFile() ? undefined : 'it is not a file'
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return 'there is no such file'
+    return code === 'EACCES' ? 'it may not be read' : 'it cannot be read'
+  }
+}

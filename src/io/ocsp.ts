@@ -55,6 +55,8 @@ export type OcspEvent =
 export interface LiveOcsp extends StatusSource {
   /** False while a responder is left alone because it failed. */
   readonly available: boolean
+  /** Grows with each answer that is not good: what was concluded from those before may have changed. */
+  readonly generation: number
   readonly close: () => void
 }
 
@@ -94,6 +96,7 @@ export function buildOcsp(options: OcspOptions, surroundings: OcspSurroundings):
   const breakers = new LRUCache<string, Breaker>({ max: MAX_RESPONDERS })
   const underWay = new Map<string, Promise<StatusWord>>()
   let waiting = 0
+  let generation = 0
   /** Requests of a configuration that was replaced still get their answers, but nothing is renewed or told any more. */
   let closed = false
 
@@ -110,6 +113,7 @@ export function buildOcsp(options: OcspOptions, surroundings: OcspSurroundings):
     const { key, responder, certificate } = subject
     const now = wall()
     const kept = answers.keep(key, verdict, now)
+    if (kept && verdict.status.kind !== 'good') generation += 1
     if (!kept) {
       observe({ kind: 'older', responder })
       return makeDo(subject, `${responder} says something older than what is known`)
@@ -212,6 +216,9 @@ export function buildOcsp(options: OcspOptions, surroundings: OcspSurroundings):
       return asking !== undefined
         ? waitFor(subject, asking, now)
         : (word ?? unavailable(`${responder} is not asked at the moment`))
+    },
+    get generation() {
+      return generation
     },
     get available() {
       return ![...breakers.values()].some(({ open }) => open)

@@ -105,3 +105,10 @@ export const options = z.strictObject({
 })
 
 export type ClientCertificateOptions = z.output<typeof options>
+
+/** What may be done without; undefined when a certificate needs a good word of somebody, or nobody is asked. */
+export function softOf({ crl, ocsp }: ClientCertificateOptions['revocation']): string | undefined {
+  if (crl === 'hard' || ocsp === 'hard') return undefined
+  const soft = [...(crl === 'soft' ? ['crl'] : []), ...(ocsp === 'soft' ? ['ocsp'] : [])]
+  return soft.length > 0 ? soft.join(' and ') : undefined
+}

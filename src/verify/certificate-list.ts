@@ -105,6 +105,9 @@ function withPlainHost(text: string): string {
   return at < 0 ? text : text.slice(0, at) + text.slice(at).toLowerCase()
 }
 
+/** Whether a text is the SHA-256 of something. */
+export const isThumbprintText = (text: string): boolean => digestOf(text) !== undefined
+
 /** A SHA-256 as base64url; undefined when the text is none. */
 function digestOf(text: string): string | undefined {
   if (/^(?:[0-9A-Fa-f]{64}|(?:[0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2})$/.test(text))

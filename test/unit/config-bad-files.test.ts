@@ -28,7 +28,7 @@ const source = (pattern: string): readonly (readonly [name: string, text: string
 const messages = [
   ...source('src/config*.ts'),
   ...source('src/io/{config-file,yaml-structure}.ts'),
-  ...source('src/policies/{access-token,fapi-headers,scopes,sender-constraint}.ts'),
+  ...source('src/policies/*.ts'),
 ].flatMap(([file, text]) =>
   [...text.matchAll(/\b(?:message|error)(?::| =) ('(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)/g)].map(
     ([, literal = '']) => [file, literal.slice(1, -1)] as const,
@@ -36,12 +36,12 @@ const messages = [
 )
 
 /** Said while a configuration is written back, which no file can provoke. */
-const internal = 'is written as a map'
+const internal = ['is written as a map', 'is written as a list']
 
 describe('every message is provoked by some bad file', () => {
   const told = files.flatMap((name) => expectations(join(fixtures, name))).join('\n')
   test('there are messages', () => expect(messages.length).toBeGreaterThan(50))
-  test.each(messages.filter(([, message]) => message !== internal))('%s: %s', (_file, message) => {
+  test.each(messages.filter(([, message]) => !internal.includes(message)))('%s: %s', (_file, message) => {
     const parts = message.split(/\$\{(?:[^{}]|\{[^{}]*\})*\}/)
     const pattern = parts.map((part) => part.replaceAll(/[^A-Za-z0-9 ]/g, '\\$&')).join('.*')
     expect(told).toMatch(new RegExp(pattern))
