@@ -5,8 +5,19 @@ import { readConfig } from '../../src/config.ts'
 import { ok, type Result } from '../../src/denial.ts'
 import { memoryReplays } from '../../src/io/replays.ts'
 import { buildPipeline, type Pipeline } from '../../src/pipeline.ts'
+import { authoritiesKey } from '../../src/policies/client-certificate.ts'
+import type { ClientCertificateOptions } from '../../src/policies/client-certificate-options.ts'
 import type { AuthorizationServer, Policy, Ports } from '../../src/policy.ts'
-import type { Cache, Introspector, KeySource, Nonces, ReplayStore, Revocations, StatusLists } from '../../src/ports.ts'
+import type {
+  Cache,
+  ClientAuthorities,
+  Introspector,
+  KeySource,
+  Nonces,
+  ReplayStore,
+  Revocations,
+  StatusLists,
+} from '../../src/ports.ts'
 import type { Match } from '../../src/routes.ts'
 import { findKeys, readKeySet } from '../../src/verify/key-set.ts'
 import type { Call, CheckRequest, CheckResponse } from '../../src/wire.ts'
@@ -77,6 +88,8 @@ export interface SpineOptions {
   readonly statusLists?: StatusLists
   /** What tokens are encrypted for, for each server whose configuration says that they are. */
   readonly recipient?: AuthorizationServer['recipient']
+  /** Whom the `clientCertificate` policies trust and ask; what is left out trusts and asks nobody. */
+  readonly authorities?: Partial<ClientAuthorities>
   readonly replays?: ReplayStore
   readonly nonces?: Nonces
   /** Policies that run instead of those of the route of that name. */
@@ -107,6 +120,16 @@ export function buildTestCheck(options: SpineOptions = {}) {
     replays: options.replays ?? testReplays(clock),
     proofKeys: keyMemory(),
     nonces: options.nonces ?? nonceMaker(),
+    clientAuthorities: new Map(
+      reading.config.routes.flatMap(({ policies }) =>
+        policies.flatMap((entry) =>
+          entry.name === 'clientCertificate'
+            ? // Parsed by the very schema this type comes from.
+              [[authoritiesKey(entry.options as ClientCertificateOptions), authoritiesOf(options.authorities)] as const]
+            : [],
+        ),
+      ),
+    ),
     signedTokens: memory(),
     openedTokens: memory(),
   }
@@ -135,6 +158,16 @@ export function buildTestCheck(options: SpineOptions = {}) {
   const ask = async (request: CheckRequest): Promise<CheckResponse> => await check(request, CALL)
   return { check, ask, clock, records, errors, ports, surroundings }
 }
+
+const authoritiesOf = (given: Partial<ClientAuthorities> = {}): ClientAuthorities => ({
+  trust: { anchors: [], intermediates: [], pinned: new Set() },
+  status: { witnesses: [], scope: 'chain' },
+  generation: () => 0,
+  judged: memory(),
+  refused: memory(),
+  tolerated: () => undefined,
+  ...given,
+})
 
 export const CALL: Call = { peer: 'local', budget: 1000 }
 
