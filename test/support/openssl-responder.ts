@@ -94,6 +94,11 @@ export async function startOpensslResponder(kind: KeyKind) {
       if (!read.ok) throw new Error(read.problem)
       return read.value
     },
+    /** The certificate and the private key of that name, both PEM. */
+    identity: (name: string) => ({
+      certificate: readFileSync(at(`${name}.pem`), 'utf8'),
+      key: readFileSync(at(`${name}.key`), 'utf8'),
+    }),
     /** How the next questions are answered: by whom, and with what options of the command. */
     answerAs: (by: string, ...more: readonly string[]): void => {
       signer = by
