@@ -1,7 +1,9 @@
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { readCertificateDer } from '../../src/verify/x509/certificate.ts'
 import type { Identity } from '../../tools/pki.ts'
-import { pemOf } from '../support/client-certificates.ts'
+import { clientExtensions } from '../support/chains.ts'
+import { pemOf, qcStatements } from '../support/client-certificates.ts'
 import type { TestEdge } from '../support/edge.ts'
 import {
   besides,
@@ -11,9 +13,11 @@ import {
   replaceFile,
   revocationList,
   shown,
+  shownAnyhow,
   startCertificateEdge,
 } from '../support/edge-certificates.ts'
-import { extensions } from '../support/ocsp-pki.ts'
+import { extension, extensions, hex } from '../support/ocsp-pki.ts'
+import { CN, ORGANIZATION, subjectOf } from '../support/subjects.ts'
 
 const root = certifier('Root of the clients')
 const middle = certifier('Intermediate of the clients', root)
@@ -24,6 +28,9 @@ const alone = shown(undefined)
 const routes = [
   { name: 'accounts', path: '/accounts', clientCertificate: { ca: 'root.pem' } },
   { name: 'pinned', path: '/pinned', clientCertificate: { pinned: [alone.certificate.thumbprint] } },
+  { name: 'denied', path: '/denied', clientCertificate: { ca: 'root.pem', deny: { subjects: [{ CN: 'client' }] } } },
+  { name: 'roles', path: '/roles', clientCertificate: { ca: 'root.pem', roles: ['PSP_AI'], qwac: true } },
+  { name: 'own', path: '/own', clientCertificate: { ca: 'root.pem' }, certificateClient: { attribute: 'CN' } },
   {
     name: 'listed',
     path: '/listed',
@@ -96,6 +103,29 @@ describe('X5-01 real handshakes through a real Envoy', () => {
   test('X5-07 for no stated purpose: Envoy lets it through, the route does not', async () => {
     const { identity } = shown(root, { extensions: [extensions.digitalSignature] })
     expect(await outcome('/accounts', identity)).toBe('403 client_certificate_purpose_refused')
+  })
+  test('X5-14 on the deny list', async () => {
+    expect(await outcome('/denied', shown(root).identity)).toBe('403 client_certificate_refused')
+    const subject = subjectOf([CN, 'another client']).der
+    expect(await outcome('/denied', shown(root, { subject }).identity)).toBe('200 allowed')
+  })
+  test('QC-04 with the role the route asks for, and without', async () => {
+    const subject = subjectOf([CN, 'provider'], [ORGANIZATION, 'PSDGB-FCA-123456']).der
+    const qualified = (...roles: Parameters<typeof qcStatements>) =>
+      shown(root, { subject, extensions: [...clientExtensions, qcStatements(...roles)] }).identity
+    expect(await outcome('/roles', qualified('PSP_AI'))).toBe('200 allowed')
+    expect(await outcome('/roles', qualified('PSP_PI'))).toBe('403 client_certificate_role_missing')
+    expect(await outcome('/roles', shown(root).identity)).toBe('403 client_certificate_role_missing')
+  })
+  test('X5-15 of the client that the token was issued to, and of another', async () => {
+    expect(await outcome('/own', shown(root, { subject: subjectOf([CN, 'tpp-1']).der }).identity)).toBe('200 allowed')
+    expect(await outcome('/own', shown(root).identity)).toBe('403 client_certificate_mismatch')
+  })
+  test('X5-13 that no strict reader takes, though Envoy does', async () => {
+    const twice = extension('06032a0305', hex('0500'))
+    const { der, identity } = shownAnyhow(root, { extensions: [...clientExtensions, twice, twice] })
+    expect(readCertificateDer(der).ok).toBe(false)
+    expect(await outcome('/accounts', identity)).toBe('403 client_certificate_unusable')
   })
   test('pinned and signed by itself, where Envoy trusts this very certificate', async () => {
     expect(await outcome('/pinned', alone.identity)).toBe('200 allowed')

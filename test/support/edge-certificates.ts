@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { API } from '../../demo/setting.ts'
 import type { Identity } from '../../tools/pki.ts'
-import { authority, clientExtensions, type Details, type Party, party } from './chains.ts'
+import { authority, clientExtensions, type Details, derOf, newKeysOf, type Party, party } from './chains.ts'
 import { pemOf } from './client-certificates.ts'
 import { crlPem, entry, writeList } from './crls.ts'
 import { startTestEdge, type TestEdge, withSettings } from './edge.ts'
@@ -28,6 +28,14 @@ export function shown(issuer: Party | undefined, details: Details = {}, along: r
     key: made.keys.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
   }
   return { ...made, identity }
+}
+
+/** The same, also when it is one that we do not read. */
+export function shownAnyhow(issuer: Party, details: Details) {
+  const keys = newKeysOf('p256')
+  const der = derOf('client', issuer, { ...valid, ...details }, keys)
+  const key = keys.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
+  return { der, identity: { certificate: pemOf({ der }), key } }
 }
 
 export const holderOf = ({ certificate, keys }: Party): Holder => ({ certificate, key: keys.privateKey })
