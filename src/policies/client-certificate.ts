@@ -16,12 +16,15 @@ import {
 } from '../verify/client-certificate.ts'
 import { judgeStatus, type PathStatus } from '../verify/path-status.ts'
 import { readPresentedChain } from '../verify/presented-chain.ts'
+import type { Certificate } from '../verify/x509/certificate.ts'
 import { type ClientCertificateOptions, options } from './client-certificate-options.ts'
 
 type Yield = Result<{ readonly certificate: VerifiedCertificate }>
 
 /** A status is asked for again after this time, whatever its source says of it, seconds (X5-16). */
 const MAX_STATUS = 300
+/** Authorities of clients that are kept once for all of them. */
+const MAX_SHARED = 256
 
 /** The certificate of the client: path, validity, purpose, lists, roles, status (RFC 5280, RFC 6960, ETSI TS 119 495). */
 export const clientCertificate = policyKind({
@@ -86,6 +89,19 @@ export const pinsOf = ({ pinned }: ClientCertificateOptions): ReadonlySet<string
  */
 function buildRecall(rules: CertificateRules, { judged, refused }: ClientAuthorities) {
   const { leeway } = rules.chain
+  const authorities = new Map<string, Certificate>()
+  /** Thousands of clients have the same few authorities, which are kept once. */
+  const share = (certificate: Certificate): Certificate => {
+    const known = authorities.get(certificate.thumbprint)
+    if (known === undefined && authorities.size < MAX_SHARED) authorities.set(certificate.thumbprint, certificate)
+    return known ?? certificate
+  }
+  const remember = (outcome: JudgedCertificate): JudgedCertificate => {
+    const path = outcome.path.map((certificate, index) => (index === 0 ? certificate : share(certificate)))
+    const kept = { ...outcome, path }
+    judged.set(outcome.facts.thumbprint, kept)
+    return kept
+  }
   return (thumbprint: string, der: Uint8Array, shown: PresentedCertificate, now: number): Result<JudgedCertificate> => {
     const known = judged.get(thumbprint)
     if (known && now >= known.notBefore - leeway && now <= known.notAfter + leeway) return ok(known)
@@ -95,9 +111,9 @@ function buildRecall(rules: CertificateRules, { judged, refused }: ClientAuthori
     const presented = readPresentedChain(shown)
     if (!presented.ok) return deny('client_certificate_unusable', presented.problem)
     const outcome = judgeCertificate(der, presented.value, rules, now)
-    if (outcome.ok) judged.set(thumbprint, outcome.value)
+    if (outcome.ok) return ok(remember(outcome.value))
     // That one is not valid yet ends at a moment of its own.
-    else if (outcome.reason !== 'client_certificate_expired') refused.set(company, outcome)
+    if (outcome.reason !== 'client_certificate_expired') refused.set(company, outcome)
     return outcome
   }
 }

@@ -5,7 +5,7 @@ import { type Psd2Statement, type QcStatements, readQcStatements } from './x509/
 
 /** What a payment service provider may be (TS 119 495 section 4.2). */
 export const roleNames = ['PSP_AS', 'PSP_PI', 'PSP_AI', 'PSP_IC'] as const
-export type Role = (typeof roleNames)[number]
+type Role = (typeof roleNames)[number]
 
 const roleOids: Readonly<Record<Role, string>> = {
   PSP_AS: '0.4.0.19495.1.1',

@@ -12,7 +12,7 @@ import { nameText } from './x509/name-text.ts'
 declare const verified: unique symbol
 
 /** What a certificate says, for people, logs and headers. */
-export interface CertificateFacts extends RoleFacts {
+interface CertificateFacts extends RoleFacts {
   /** base64url SHA-256 of the DER encoding. */
   readonly thumbprint: string
   /** As RFC 4514 writes it. */

@@ -24,8 +24,8 @@ const pair = (names: readonly string[]) =>
   )
 const written = fc
   .record({
-    others: fc.array(pair(['By', 'Chain', 'Subject', 'URI', 'DNS', 'Unknown']), { maxLength: 6 }),
-    ours: fc.subarray(['Hash', 'Cert']).chain((names) => fc.tuple(...names.map((name) => pair([name])))),
+    others: fc.array(pair(['By', 'Subject', 'URI', 'DNS', 'Unknown']), { maxLength: 6 }),
+    ours: fc.subarray(['Hash', 'Cert', 'Chain']).chain((names) => fc.tuple(...names.map((name) => pair([name])))),
     at: fc.nat(6),
   })
   .map(({ others, ours, at }) => [...others.slice(0, at), ...ours, ...others.slice(at)])
@@ -39,7 +39,7 @@ test('MTLS-10, V-10, T-51 whatever a hop writes is read as it was meant, and a q
         .join(',')
       const meant = elements.map((pairs) => {
         const last = (name: string) => pairs.findLast(([key]) => key.toLowerCase() === name)?.[1].value || undefined
-        return { hash: last('hash'), certificate: last('cert'), lastUri: last('uri') }
+        return { hash: last('hash'), certificate: last('cert'), chain: last('chain'), lastUri: last('uri') }
       })
       expect(readXfcc(text)).toEqual({ ok: true, value: meant })
     }),

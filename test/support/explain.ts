@@ -4,6 +4,7 @@ import type { DenyReason } from '../../src/denial.ts'
 import { type Explanation, explain } from '../../src/explain/explanation.ts'
 import { factsOfRecord } from '../../src/explain/record-facts.ts'
 import type { CheckRequest } from '../../src/wire.ts'
+import { certificateRefusals } from './certificate-refusals.ts'
 import { askingDocument, oracle } from './introspected.ts'
 import { OPAQUE } from './introspection.ts'
 import { certificate } from './possession.ts'
@@ -65,6 +66,7 @@ const opaque = { token: OPAQUE }
 
 /** Every reason that one Check can end in. */
 export const refusalCases: readonly RefusalCase[] = [
+  ...certificateRefusals.map(({ reason, check, order, options }) => ask(reason, check, order, options)),
   ask('request_malformed', 'request form', header('x-http-method-override', 'DELETE')),
   ask('host_unknown', 'public origin', { host: 'elsewhere.example' }),
   ask('path_not_canonical', 'path form', { path: '/accounts//1', proof: null }),

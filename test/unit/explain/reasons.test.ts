@@ -25,7 +25,7 @@ describe('an explanation ends with the check that failed, and says what to do', 
     expect([told.verdict, told.reason, told.status]).toEqual(['deny', reason, answers[reason].status])
     expect(failed.map((one) => one.check)).toEqual([check])
     expect(told.checks?.at(-1)).toEqual(failed[0])
-    expect(failed[0]?.clause).toMatch(/^(?:RFC|FAPI) /)
+    expect(failed[0]?.clause).toMatch(/^(?:RFC|FAPI|ETSI) /)
     expect(failed[0]?.found ?? failed[0]?.expected).toEqual(expect.stringMatching(/./))
     expect(failed[0]?.setBy?.option).toEqual(expect.stringMatching(/^[a-zA-Z.]+$/))
     expect(told).toMatchObject({
