@@ -34,7 +34,7 @@ export function buildAssertion(
   { now, id }: Moment,
 ): string | undefined {
   if (admission.kind === 'open' || admission.kind === 'shadow') return undefined
-  const { token } = admission
+  const { token, certificate } = admission
   const binding = admission.kind === 'resource' ? admission.binding : undefined
   const issuedAt = Math.floor(now)
   const claims = {
@@ -48,6 +48,13 @@ export function buildAssertion(
     cnf: binding && {
       jkt: binding.methods.includes('dpop') ? binding.thumbprint : undefined,
       'x5t#S256': binding.certificateThumbprint,
+    },
+    certificate: certificate && {
+      subject: certificate.subject,
+      issuer: certificate.issuer,
+      serial: certificate.serial,
+      'x5t#S256': certificate.thumbprint,
+      roles: certificate.roles,
     },
     jti: id,
     iat: issuedAt,

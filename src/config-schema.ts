@@ -11,6 +11,7 @@ import { statusList } from './config-status-lists.ts'
 import { stores } from './config-stores.ts'
 import { tracing } from './config-tracing.ts'
 import { duration } from './durations.ts'
+import { identityFacts } from './identity.ts'
 import { type PolicyName, policies } from './policies/registry.ts'
 import { MAX_ELEMENTS } from './verify/xfcc.ts'
 
@@ -101,7 +102,6 @@ const authorizationServer = z.strictObject({
   encryption: encryption.optional(),
 })
 
-const identityFacts = ['issuer', 'subject', 'clientId', 'scope', 'binding', 'thumbprint', 'acr'] as const
 const headerName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, { error: 'a header name in lower case: letters, digits, -' })

@@ -167,6 +167,11 @@ const defaultNames: readonly (readonly [IdentityFact, string])[] = [
   ['binding', 'x-authz-binding'],
   ['thumbprint', 'x-authz-thumbprint'],
   ['acr', 'x-authz-acr'],
+  ['certificateSubject', 'x-authz-certificate-subject'],
+  ['certificateIssuer', 'x-authz-certificate-issuer'],
+  ['certificateSerial', 'x-authz-certificate-serial'],
+  ['certificateThumbprint', 'x-authz-certificate-thumbprint'],
+  ['certificateRoles', 'x-authz-certificate-roles'],
 ]
 
 /** A list selects among the default names; a map gives names of its own to the facts it lists. */

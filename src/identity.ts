@@ -3,7 +3,21 @@ import type { Headers } from './attributes.ts'
 import { deny, ok, type Result } from './denial.ts'
 
 /** Facts that can travel to the upstream. */
-export type IdentityFact = 'issuer' | 'subject' | 'clientId' | 'scope' | 'binding' | 'thumbprint' | 'acr'
+export const identityFacts = [
+  'issuer',
+  'subject',
+  'clientId',
+  'scope',
+  'binding',
+  'thumbprint',
+  'acr',
+  'certificateSubject',
+  'certificateIssuer',
+  'certificateSerial',
+  'certificateThumbprint',
+  'certificateRoles',
+] as const
+export type IdentityFact = (typeof identityFacts)[number]
 
 /** Where the signed assertion travels. */
 export const ASSERTION_HEADER = 'x-authz-assertion'
@@ -36,6 +50,9 @@ export function identify(admission: Admission, headers: Headers, rules: Identity
     const name = rules.headers.get(fact)
     // An empty value says nothing, and Envoy would send the name all the same.
     if (name === undefined || !value) continue
+    // A name that was cut short is another name.
+    if (names.has(fact) && !isWhole(admission))
+      return deny('client_certificate_unusable', `${fact} does not fit a header`)
     const text = rules.encoding === 'percent' ? percent(value) : value
     if (text === undefined || !usable(text, fact === 'scope' ? 2048 : 1024))
       return deny('claim_unusable', `${fact} does not fit a header`)
@@ -57,7 +74,7 @@ export function identify(admission: Admission, headers: Headers, rules: Identity
 
 function facts(admission: Admission): readonly (readonly [IdentityFact, string | undefined])[] {
   if (admission.kind === 'open' || admission.kind === 'shadow') return []
-  const { token } = admission
+  const { token, certificate } = admission
   const bound = admission.kind === 'resource' ? admission.binding : undefined
   return [
     ['issuer', token.issuer],
@@ -67,8 +84,17 @@ function facts(admission: Admission): readonly (readonly [IdentityFact, string |
     ['binding', bound?.methods.join(' ')],
     ['thumbprint', bound?.thumbprint],
     ['acr', token.acr],
+    ['certificateSubject', certificate?.subject],
+    ['certificateIssuer', certificate?.issuer],
+    ['certificateSerial', certificate?.serial],
+    ['certificateThumbprint', certificate?.thumbprint],
+    ['certificateRoles', certificate?.roles.join(' ')],
   ]
 }
+
+const names: ReadonlySet<IdentityFact> = new Set(['certificateSubject', 'certificateIssuer'])
+const isWhole = (admission: Admission): boolean =>
+  !('certificate' in admission) || admission.certificate === undefined || admission.certificate.whole
 
 /**
  * HDR-16: every client-sent header that any upstream could read as one of ours goes, in each spelling that folds to it.

@@ -60,6 +60,7 @@ export function buildMemory(config: Config, shared?: LiveReplays) {
       tokens: boundedCache<TokenMemory>(50_000, 3600),
       clients: boundedCache<ClientMemory>(10_000, 86_400),
       networks: boundedCache<ClientMemory>(10_000, 3600),
+      ending: boundedCache<{ readonly told: number }>(10_000, 86_400),
     },
     /** Makes nonces where the configuration names no secrets. */
     nonceSecret: randomBytes(32).toString('base64url'),

@@ -38,6 +38,8 @@ interface DetectorMemory {
   readonly clients: Cache<ClientMemory>
   /** Those who have not shown that they are one, by network: however many come, no client is forgotten for them. */
   readonly networks: Cache<ClientMemory>
+  /** Certificates whose end was told, by thumbprint. */
+  readonly ending: Cache<{ readonly told: number }>
   readonly identity: () => Pick<IdentityRules, 'headers'>
 }
 
@@ -48,6 +50,9 @@ const KNOWN_AFTER = 3600
 const MINUTE = 60
 /** Refusals within a minute that are worth a word. */
 const MANY = 20
+/** Before its end, and between two words about one certificate. */
+const ENDING = 30 * 86_400
+const DAY = 86_400
 const MAX_NETWORKS = 4
 const MAX_CERTIFICATES = 16
 
@@ -67,6 +72,7 @@ export function buildDetector(memory: DetectorMemory) {
     return [
       ...(own ? [own] : []),
       ...(isShared(record, network, memory.tokens, now) ? (['token_shared'] as const) : []),
+      ...(isEnding(record, memory.ending, now) ? (['certificate_expiry'] as const) : []),
       ...(isSkewed(record, now) ? (['clock_skew'] as const) : []),
       ...(reason === 'nonce_refused' && found(record, 'proof nonce') === 'foreign' ? (['foreign_nonce'] as const) : []),
       ...(isForged(record.occasion.headers, memory.identity()) ? (['forged_identity'] as const) : []),
@@ -78,6 +84,19 @@ export function buildDetector(memory: DetectorMemory) {
 /** What a comparison of the decision looked at. */
 const found = ({ trace }: DecisionRecord, check: string): unknown =>
   trace.entries.find((entry) => entry.check === check)?.found
+
+/** A certificate that holds, and not much longer. */
+function isEnding(
+  { evidence: { certificate } }: DecisionRecord,
+  ending: DetectorMemory['ending'],
+  now: number,
+): boolean {
+  if (!certificate || certificate.notAfter - now > ENDING) return false
+  const known = ending.get(certificate.thumbprint)
+  if (known && Math.abs(now - known.told) < DAY) return false
+  ending.set(certificate.thumbprint, { told: now })
+  return true
+}
 
 function isSkewed(record: DecisionRecord, now: number): boolean {
   const issuedAt = found(record, 'proof iat')

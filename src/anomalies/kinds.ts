@@ -7,6 +7,7 @@ export const anomalies = {
   replay: 'A DPoP proof came a second time.',
   token_shared: 'One token came with two keys or certificates, or from two public networks within a minute.',
   first_certificate: 'A client known for an hour showed a certificate it had not shown before.',
+  certificate_expiry: 'The certificate of a client ends within 30 days; told once a day for each certificate.',
   clock_skew: 'A proof was dated more than 30 s away from our clock.',
   foreign_nonce: 'A proof held a nonce that we did not issue within the last day.',
   forged_identity: 'A request came with a header named like those that carry verified identity.',

@@ -25,8 +25,16 @@ export interface DecisionFields {
   readonly binding: string | undefined
   /** Of the DPoP key when there is one, else of the certificate. */
   readonly thumbprint: string | undefined
-  /** Of the certificate the token is bound to. */
+  /** Thumbprint of the certificate that the route asked for, or that the token is bound to. */
   readonly certificate: string | undefined
+  readonly certificateSubject: string | undefined
+  readonly certificateIssuer: string | undefined
+  /** Hex. */
+  readonly certificateSerial: string | undefined
+  /** PSD2 roles; absent when it has none. */
+  readonly certificateRoles: readonly string[] | undefined
+  /** `good`; `unknown` when it passed though nothing could be learned; `unasked`. */
+  readonly certificateStatus: string | undefined
   readonly decision: 'allow' | 'deny'
   readonly reason: string
   /** Of the answer to a denied request. */
@@ -52,7 +60,7 @@ const MAX_POLICIES = 16
 /** One decision without token, proof and certificate. */
 export function describeDecision(record: DecisionRecord, address: AddressForm = 'truncated'): DecisionFields {
   const { decision, occasion, attributes, evidence, mode, would, anomalies = [], trace } = record
-  const { token, binding } = evidence
+  const { token, binding, certificate } = evidence
   const denial = decision.ok ? would : decision
   return {
     interactionId: occasion.interactionId,
@@ -67,7 +75,12 @@ export function describeDecision(record: DecisionRecord, address: AddressForm = 
     subject: clip(token?.subject),
     binding: binding?.methods.join(' '),
     thumbprint: binding?.thumbprint,
-    certificate: binding?.certificateThumbprint,
+    certificate: certificate?.thumbprint ?? binding?.certificateThumbprint,
+    certificateSubject: clip(certificate?.subject),
+    certificateIssuer: clip(certificate?.issuer),
+    certificateSerial: certificate?.serial,
+    certificateRoles: certificate && certificate.roles.length > 0 ? certificate.roles : undefined,
+    certificateStatus: certificate?.status,
     decision: decision.ok ? 'allow' : 'deny',
     reason: decision.ok ? 'allowed' : decision.reason,
     status: decision.ok ? undefined : answers[decision.reason].status,

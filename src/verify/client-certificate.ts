@@ -7,7 +7,7 @@ import type { PathStatus } from './path-status.ts'
 import type { PresentedChain } from './presented-chain.ts'
 import { type Certificate, readCertificateDer } from './x509/certificate.ts'
 import type { Name } from './x509/name.ts'
-import { nameText } from './x509/name-text.ts'
+import { spellName } from './x509/name-text.ts'
 
 declare const verified: unique symbol
 
@@ -18,6 +18,8 @@ interface CertificateFacts extends RoleFacts {
   /** As RFC 4514 writes it. */
   readonly subject: string
   readonly issuer: string
+  /** Whether both are whole: one that is very long is cut. */
+  readonly whole: boolean
   /** Hex. */
   readonly serial: string
   /** Seconds since 1970, both inclusive. */
@@ -90,15 +92,12 @@ const reasons: Readonly<Record<ChainProblem, DenyReason>> = {
 const unreadableNote = ({ unreadable }: PresentedChain): string =>
   unreadable === 0 ? '' : `; ${unreadable} of the certificates that came along cannot be read`
 
-const factsOf = (leaf: Certificate, roles: RoleFacts): CertificateFacts => ({
-  ...roles,
-  thumbprint: leaf.thumbprint,
-  subject: nameText(leaf.subject),
-  issuer: nameText(leaf.issuer),
-  serial: leaf.serial,
-  notBefore: leaf.notBefore,
-  notAfter: leaf.notAfter,
-})
+function factsOf(leaf: Certificate, roles: RoleFacts): CertificateFacts {
+  const { thumbprint, serial, notBefore, notAfter } = leaf
+  const [subject, issuer] = [spellName(leaf.subject), spellName(leaf.issuer)]
+  const whole = subject.whole && issuer.whole
+  return { ...roles, thumbprint, subject: subject.text, issuer: issuer.text, whole, serial, notBefore, notAfter }
+}
 
 /** Seals evidence about one request; without a word on its status there is none. */
 export function sealCertificate({ facts, name }: JudgedCertificate, status: PathStatus): Result<VerifiedCertificate> {

@@ -8,6 +8,8 @@ import { buildLog } from '../../src/io/log.ts'
 import { observeDecision } from '../../src/io/observation.ts'
 import { buildMetrics } from '../../src/metrics.ts'
 import type { CheckRequest } from '../../src/wire.ts'
+import { authority } from '../support/chains.ts'
+import { asking, issue, root, sent, trusting } from '../support/client-certificates.ts'
 import { nonceDocument, nonceOf } from '../support/nonce-spine.ts'
 import { certificate, certificateThumbprint } from '../support/possession.ts'
 import { PROOF_TIME } from '../support/proofs.ts'
@@ -24,6 +26,7 @@ function buildWatched(options: Parameters<typeof buildTestCheck>[0] = {}) {
     tokens: boundedCache<never>(1000, 3600),
     clients: boundedCache<never>(2, 86_400),
     networks: boundedCache<never>(1000, 3600),
+    ending: boundedCache<never>(1000, 86_400),
   }
   const identity = { headers: new Map([['clientId', 'x-client'] as const]) }
   const detect = buildDetector({ ...memory, identity: () => identity })
@@ -236,6 +239,37 @@ describe('a client and its certificates', () => {
   test('the one it has always had', async () => expect(await known(3600, byMtls())).toEqual([[], []]))
 })
 
+describe('a certificate that ends within 30 days', () => {
+  const DAY = 86_400
+  /** What is said of such a certificate, at these times. */
+  async function told(left: number, ...times: readonly number[]): Promise<readonly (readonly AnomalyKind[])[]> {
+    const soon = issue(root, { notAfter: PROOF_TIME + left })
+    const long = authority('Root', undefined, {
+      ...{ notBefore: PROOF_TIME - DAY, notAfter: PROOF_TIME + 400 * DAY, keys: root.keys },
+    })
+    const watched = buildWatched({ document: asking(), authorities: { trust: trusting(long) } })
+    const said: (readonly AnomalyKind[])[] = []
+    for (const time of times) {
+      watched.clock.now = PROOF_TIME + time
+      const token = mintToken({ claims: { iat: watched.clock.now - 1, exp: watched.clock.now + 200 } })
+      const proof = proofFor(token, { claims: { iat: watched.clock.now } })
+      said.push(await watched.told(good({ token, proof, certificate: sent(soon) })))
+    }
+    return said
+  }
+  test('once a day', async () => {
+    expect(await told(20 * DAY, 0, 10, DAY - 1, DAY, DAY + 5)).toEqual([
+      ['certificate_expiry'],
+      [],
+      [],
+      ['certificate_expiry'],
+      [],
+    ])
+  })
+  test('not before', async () =>
+    expect(await told(31 * DAY, 0, DAY - 1, DAY)).toEqual([[], [], ['certificate_expiry']]))
+})
+
 describe('refusals within a minute', () => {
   const refused = () => checkRequest({ path: '/accounts', address: here })
   async function run(count: number, allowed: number, options: { readonly replays?: 'unavailable' } = {}) {
@@ -293,7 +327,7 @@ test('each is counted, and stands in the record', async () => {
   expect(await metrics.registry.metrics()).toContain('envoy_fapi_anomalies_total{kind="forged_identity"} 1')
 })
 
-test('the list is closed: ten', () => expect(Object.keys(anomalies)).toHaveLength(10))
+test('the list is closed: eleven', () => expect(Object.keys(anomalies)).toHaveLength(11))
 
 test.each([
   ['192.0.2.7', 'c00002/24'],

@@ -11,14 +11,17 @@ const CUT = '...'
  * The name as RFC 4514 writes it, from its end, in printable ASCII: every other character is escaped, as Envoy does. A
  * name that is too long ends with what fits and three dots. It is for people, logs and headers; nothing here decides by it.
  */
-export function nameText(name: Name): string {
+export const nameText = (name: Name): string => spellName(name).text
+
+/** The same, and whether it is the whole name. */
+export function spellName(name: Name): { readonly text: string; readonly whole: boolean } {
   let text = ''
   for (const relative of [...name.relative].reverse()) {
     const next = `${text === '' ? '' : `${text},`}${[...relative].reverse().map(attributeText).join('+')}`
-    if (next.length > MAX_LENGTH) return text === '' ? CUT : `${text},${CUT}`
+    if (next.length > MAX_LENGTH) return { text: text === '' ? CUT : `${text},${CUT}`, whole: false }
     text = next
   }
-  return text
+  return { text, whole: true }
 }
 
 /** RFC 4514 section 2.4: the bytes of a value that is no text, and of every value whose type has no name. */
