@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { answers, type DenyReason } from '../denial.ts'
 import { dayExists, duration } from '../durations.ts'
+import { roleNames } from '../verify/certificate-roles.ts'
 
 const text = z.string().min(1).max(8192)
 const name = z.string().min(1).max(200)
@@ -29,6 +30,17 @@ const certificate = z.strictObject({
   name: z.string().min(1).max(64).optional(),
   uris: z.array(text).max(8).default([]),
   dns: z.array(text).max(8).default([]),
+  /** Further attributes of the subject, by short name or dotted OID. */
+  subject: z.record(z.string(), z.string().min(1).max(200)).default({}),
+  /** Roles of payment services; with any it is a qualified certificate. */
+  roles: z.array(z.enum(roleNames)).max(4).optional(),
+  qwac: z.boolean().optional(),
+  /** What it is for. */
+  eku: z.enum(['clientAuth', 'serverAuth', 'none']).default('clientAuth'),
+  /** Whether the authority that the routes trust has issued it; it is signed by itself otherwise. */
+  trusted: z.boolean().default(true),
+  /** What is said when somebody asks whether it was revoked. */
+  status: z.enum(['good', 'revoked', 'unknown', 'unavailable']).default('good'),
 })
 
 const client = z.strictObject({
@@ -38,7 +50,7 @@ const client = z.strictObject({
   subject: text.default('user-1'),
   /** What its proofs are signed with. */
   algorithm: z.enum(['ES256', 'PS256', 'EdDSA', 'Ed25519']).default('ES256'),
-  /** What its certificate says. Every client has one, and shows it when its token is bound to it. */
+  /** What its certificate says. Every client has one, and shows it when its token is bound to it, or the route asks. */
   certificate: certificate.prefault({}),
 })
 

@@ -1,4 +1,8 @@
 import { createPublicKey, sign } from 'node:crypto'
+import { typeOf } from '../verify/x509/attribute-types.ts'
+import { readCertificateDer } from '../verify/x509/certificate.ts'
+import { writeElement } from '../verify/x509/der-writer.ts'
+import { nameText } from '../verify/x509/name-text.ts'
 import type { CertificateNames } from './cases-schema.ts'
 import { type BuiltInKey, sha256 } from './keys.ts'
 
@@ -12,67 +16,181 @@ export interface BuiltInCertificate {
   readonly principal: string
 }
 
+type Content = Pick<CertificateNames, 'uris' | 'dns'> &
+  Partial<Pick<CertificateNames, 'subject' | 'roles' | 'qwac' | 'eku'>> & { readonly name: string }
+
+/** Who certifies the built-in clients. */
+export interface BuiltInAuthority {
+  readonly key: BuiltInKey
+  readonly certificate: BuiltInCertificate
+}
+
 /**
- * A certificate that an Ed25519 key signed for itself (RFC 5280, RFC 8410). The same names and key make the same bytes.
- * `now`: seconds since the epoch, in the middle of the two days it is valid.
+ * The certificate of a client, by an authority or by itself (RFC 5280, RFC 8410). The same content and keys make the same
+ * bytes. `now`: seconds since the epoch, in the middle of the two days it is valid.
  */
 export function buildCertificate(
-  { name, uris, dns }: CertificateNames & { readonly name: string },
-  { privateKey }: BuiltInKey,
+  content: Content,
+  key: BuiltInKey,
   now: number,
+  authority?: BuiltInAuthority,
 ): BuiltInCertificate {
-  const subject = sequence(set(sequence(COMMON_NAME, der(0x0c, Buffer.from(name)))))
+  const { name, uris, dns, subject = {}, eku = 'clientAuth' } = content
+  const purpose = purposes[eku]
   const alternative = [
-    ...uris.map((uri) => der(0x86, Buffer.from(uri))),
-    ...dns.map((one) => der(0x82, Buffer.from(one))),
+    ...uris.map((uri) => writeElement(0x86, Buffer.from(uri))),
+    ...dns.map((one) => writeElement(0x82, Buffer.from(one))),
   ]
-  const extensions = [
-    sequence(EXTENDED_KEY_USAGE, octets(sequence(CLIENT_AUTHENTICATION))),
-    ...(alternative.length > 0 ? [sequence(SUBJECT_ALTERNATIVE_NAME, octets(sequence(...alternative)))] : []),
-  ]
+  const qualified = qcStatements(content)
+  const issued = issue({
+    subject: nameDer([...Object.entries(subject), ['CN', name]]),
+    issuer: authority && nameDer([['CN', AUTHORITY]]),
+    key,
+    signer: authority?.key ?? key,
+    // Serial numbers tell the certificates of an authority apart.
+    serial: authority
+      ? Buffer.from(
+          `01${sha256(Buffer.from(name))
+            .replaceAll(/[^0-9]/g, '')
+            .padEnd(16, '0')
+            .slice(0, 16)}`,
+          'hex',
+        )
+      : Buffer.of(1),
+    days: [now - DAY, now + DAY],
+    extensions: [
+      ...(purpose ? [extension(EXTENDED_KEY_USAGE, sequence(purpose))] : []),
+      ...(alternative.length > 0 ? [extension(SUBJECT_ALTERNATIVE_NAME, sequence(...alternative))] : []),
+      ...(qualified ? [extension(QC_STATEMENTS, qualified)] : []),
+    ],
+  })
+  const read = readCertificateDer(issued.der)
+  const spelled = read.ok ? nameText(read.value.subject) : `CN=${name}`
+  return { ...issued, principal: uris[0] ?? dns[0] ?? spelled }
+}
+
+const AUTHORITY = 'Authority of the built-in clients'
+
+/** The authority that certifies the built-in clients, valid for ten years on both sides of that time. */
+export function buildAuthority(key: BuiltInKey, now: number): BuiltInAuthority {
+  const issued = issue({
+    subject: nameDer([['CN', AUTHORITY]]),
+    issuer: undefined,
+    key,
+    signer: key,
+    serial: Buffer.of(1),
+    days: [now - 3650 * DAY, now + 3650 * DAY],
+    extensions: [
+      extension(BASIC_CONSTRAINTS, sequence(TRUE), true),
+      extension(KEY_USAGE, writeElement(0x03, Buffer.of(1, 0x06)), true),
+    ],
+  })
+  return { key, certificate: { ...issued, principal: `CN=${AUTHORITY}` } }
+}
+
+interface Order {
+  readonly subject: Buffer
+  /** Itself when absent. */
+  readonly issuer: Buffer | undefined
+  readonly key: BuiltInKey
+  readonly signer: BuiltInKey
+  readonly serial: Buffer
+  /** First and last moment, seconds since the epoch. */
+  readonly days: readonly [number, number]
+  readonly extensions: readonly Buffer[]
+}
+
+function issue({
+  subject,
+  issuer,
+  key,
+  signer,
+  serial,
+  days,
+  extensions,
+}: Order): Omit<BuiltInCertificate, 'principal'> {
   const content = sequence(
-    der(0xa0, der(0x02, Buffer.of(2))),
-    der(0x02, Buffer.of(1)),
+    writeElement(0xa0, writeElement(0x02, Buffer.of(2))),
+    writeElement(0x02, serial),
     ED25519,
+    issuer ?? subject,
+    sequence(...days.map(time)),
     subject,
-    sequence(time(now - DAY), time(now + DAY)),
-    subject,
-    createPublicKey(privateKey).export({ format: 'der', type: 'spki' }),
-    der(0xa3, sequence(...extensions)),
+    createPublicKey(key.privateKey).export({ format: 'der', type: 'spki' }),
+    ...(extensions.length > 0 ? [writeElement(0xa3, sequence(...extensions))] : []),
   )
-  const whole = sequence(content, ED25519, der(0x03, Buffer.of(0), sign(null, content, privateKey)))
-  const lines = whole.toString('base64').match(/.{1,64}/g) ?? []
-  return {
-    der: whole,
-    pem: `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`,
-    thumbprint: sha256(whole),
-    principal: uris[0] ?? dns[0] ?? `CN=${name}`,
-  }
+  const signature = sign(null, content, signer.privateKey)
+  const der = sequence(content, ED25519, writeElement(0x03, Buffer.of(0), signature))
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? []
+  const pem = `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
+  return { der, pem, thumbprint: sha256(der) }
+}
+
+/** What makes a certificate a qualified one for websites, and says what its owner may do (EN 319 412-5, TS 119 495). */
+function qcStatements({ roles = [], qwac = roles.length > 0 }: Content): Buffer | undefined {
+  if (!qwac && roles.length === 0) return undefined
+  const statement = (id: string, ...info: readonly Buffer[]): Buffer => sequence(oid(id), ...info)
+  const granted = roles.map((role) => sequence(oid(roleOids[role]), utf8(role)))
+  return sequence(
+    ...(qwac ? [statement('0.4.0.1862.1.1'), statement('0.4.0.1862.1.6', sequence(oid('0.4.0.1862.1.6.3')))] : []),
+    ...(granted.length > 0
+      ? [
+          statement(
+            '0.4.0.19495.2',
+            sequence(sequence(...granted), utf8('Financial Conduct Authority'), utf8('GB-FCA')),
+          ),
+        ]
+      : []),
+  )
 }
 
 const DAY = 86_400
 
-/** Tag, length in its shortest form, content (X.690 section 10.1). */
-function der(tag: number, ...parts: readonly Buffer[]): Buffer {
-  const content = Buffer.concat(parts)
-  if (content.length < 0x80) return Buffer.concat([Buffer.of(tag, content.length), content])
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(content.length)
-  const digits = length.subarray(length.findIndex((byte) => byte !== 0))
-  return Buffer.concat([Buffer.of(tag, 0x80 + digits.length), digits, content])
+const sequence = (...parts: readonly Buffer[]): Buffer => writeElement(0x30, ...parts)
+const utf8 = (text: string): Buffer => writeElement(0x0c, Buffer.from(text))
+
+/** A name of these attributes in this order; a type that nobody knows is left out. */
+const nameDer = (attributes: readonly (readonly [string, string])[]): Buffer =>
+  sequence(
+    ...attributes.flatMap(([name, value]) => {
+      const type = typeOf(name)
+      return type === undefined ? [] : [writeElement(0x31, sequence(oid(type), utf8(value)))]
+    }),
+  )
+
+function oid(dotted: string): Buffer {
+  const [root = 0, second = 0, ...rest] = dotted.split('.').map(Number)
+  return writeElement(0x06, ...[root * 40 + second, ...rest].map(septets))
 }
 
-const sequence = (...parts: readonly Buffer[]): Buffer => der(0x30, ...parts)
-const set = (...parts: readonly Buffer[]): Buffer => der(0x31, ...parts)
-const octets = (content: Buffer): Buffer => der(0x04, content)
-const oid = (hex: string): Buffer => der(0x06, Buffer.from(hex, 'hex'))
+function septets(value: number): Buffer {
+  const digits = [value % 128]
+  for (let rest = Math.floor(value / 128); rest > 0; rest = Math.floor(rest / 128)) digits.unshift((rest % 128) + 128)
+  return Buffer.from(digits)
+}
+
+const extension = (id: string, value: Buffer, critical = false): Buffer =>
+  sequence(oid(id), ...(critical ? [TRUE] : []), writeElement(0x04, value))
 
 /** GeneralizedTime, which any year fits. */
 const time = (seconds: number): Buffer =>
-  der(0x18, Buffer.from(`${new Date(seconds * 1000).toISOString().replaceAll(/[-:T]|\.[0-9]+/g, '')}`))
+  writeElement(0x18, Buffer.from(`${new Date(seconds * 1000).toISOString().replaceAll(/[-:T]|\.[0-9]+/g, '')}`))
 
-const COMMON_NAME = oid('550403')
-const ED25519 = sequence(oid('2b6570'))
-const SUBJECT_ALTERNATIVE_NAME = oid('551d11')
-const EXTENDED_KEY_USAGE = oid('551d25')
-const CLIENT_AUTHENTICATION = oid('2b06010505070302')
+const TRUE = writeElement(0x01, Buffer.of(0xff))
+const ED25519 = sequence(oid('1.3.101.112'))
+const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17'
+const BASIC_CONSTRAINTS = '2.5.29.19'
+const KEY_USAGE = '2.5.29.15'
+const EXTENDED_KEY_USAGE = '2.5.29.37'
+const QC_STATEMENTS = '1.3.6.1.5.5.7.1.3'
+const purposes = {
+  clientAuth: oid('1.3.6.1.5.5.7.3.2'),
+  serverAuth: oid('1.3.6.1.5.5.7.3.1'),
+  none: undefined,
+} as const
+const roleOids = {
+  PSP_AS: '0.4.0.19495.1.1',
+  PSP_PI: '0.4.0.19495.1.2',
+  PSP_AI: '0.4.0.19495.1.3',
+  PSP_IC: '0.4.0.19495.1.4',
+} as const

@@ -20,6 +20,8 @@ export interface Good {
   readonly lifetime: number
   readonly scopes: readonly string[]
   readonly bind: NonNullable<TokenDifference['bind']>
+  /** The client has to show its certificate, whatever its token is bound to. */
+  readonly certificate: boolean
   /** Proofs need a nonce. */
   readonly nonce: boolean
 }
@@ -33,6 +35,7 @@ export function goodRequest(asked: CheckRequest, rules: Rules, config: Config): 
   const method = asked.attributes?.request?.http?.method ?? 'GET'
   return {
     token: route?.kind !== 'open',
+    certificate: route !== undefined && entryOf(route, 'clientCertificate') !== undefined,
     ...tokenOf(route, config),
     ...bindingOf(route),
     scopes: scopesOf(route, method, found?.parameters ?? new Map()),

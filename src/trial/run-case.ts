@@ -106,7 +106,8 @@ function prepare(step: Step, cases: Cases, world: World, past: Past) {
   past.token = token ?? past.token
   past.proof = proof ?? past.proof
 
-  const shown = step.certificate ?? (token?.bind === 'mtls' || token?.bind === 'both' ? client : 'none')
+  const needed = good.certificate || token?.bind === 'mtls' || token?.bind === 'both'
+  const shown = step.certificate ?? (needed ? client : 'none')
   return askAbout(
     {
       ...request,

@@ -7,8 +7,9 @@ import { memoryReplays } from '../io/replays.ts'
 import type { Cache, Nonces, ReplayStore } from '../ports.ts'
 import { buildNonces } from '../verify/nonce.ts'
 import type { CheckRequest, CheckResponse } from '../wire.ts'
+import { buildTrialAuthorities } from './authorities.ts'
 import { type Cases, momentOf } from './cases-schema.ts'
-import { buildCertificate } from './certificate.ts'
+import { type BuiltInAuthority, buildAuthority, buildCertificate } from './certificate.ts'
 import { buildKeyring } from './keys.ts'
 import type { Holder } from './minting.ts'
 import { buildServers, type TrialServers } from './servers.ts'
@@ -45,7 +46,13 @@ export function buildWorld(config: Config, cases: Cases): World {
   const since = Number.NEGATIVE_INFINITY
   const secrets = (config.nonces.secrets ?? ['policy tests']).map((secret) => ({ secret, since }))
   const nonces = buildNonces({ secrets, step: config.nonces.step, monotonic: () => 0 })
-  const ports = { servers: servers.ports, replays, proofKeys: forgetful, signedTokens: forgetful, nonces }
+  const authority = buildAuthority(keyring('authority of clients', 'Ed25519'), momentOf(cases.now, 0))
+  const holder = holders(cases, keyring, authority)
+  const clientAuthorities = buildTrialAuthorities(config, cases, authority, holder)
+  const ports = {
+    ...{ servers: servers.ports, clientAuthorities, replays, nonces },
+    ...{ proofKeys: forgetful, signedTokens: forgetful },
+  }
   let count = 0
   const id = (): string => `00000000-0000-4000-8000-${String(++count).padStart(12, '0')}`
   const rules = withAssertion(buildRules(config, 'trial', ports), config, keyring, () => ({ now: clock.now, id: id() }))
@@ -70,7 +77,7 @@ export function buildWorld(config: Config, cases: Cases): World {
     nonces,
     clock,
     id,
-    holder: holders(cases, keyring),
+    holder,
     begin(now) {
       clock.now = now
       count = 0
@@ -120,20 +127,25 @@ function withAssertion(
 }
 
 /** Clients with their keys and certificates, made when they are first needed. */
-function holders({ clients, now }: Cases, keyring: ReturnType<typeof buildKeyring>): World['holder'] {
+function holders(
+  { clients, now }: Cases,
+  keyring: ReturnType<typeof buildKeyring>,
+  authority: BuiltInAuthority,
+): World['holder'] {
   const made = new Map<string, Holder>()
   return (name) => {
     const known = made.get(name)
     if (known) return known
     const { id = name, subject = 'user-1', algorithm = 'ES256', certificate } = clients[name] ?? {}
-    const { uris = [], dns = [] } = certificate ?? {}
-    const names = { name: certificate?.name ?? name, uris, dns }
+    const { trusted = true } = certificate ?? {}
+    const content = { uris: [], dns: [], ...certificate, name: certificate?.name ?? name }
+    const certificateKey = keyring(`certificate ${name}`, 'Ed25519')
     const holder = {
       id,
       subject,
       algorithm,
       key: keyring(`client ${name}`, algorithm),
-      certificate: buildCertificate(names, keyring(`certificate ${name}`, 'Ed25519'), momentOf(now, 0)),
+      certificate: buildCertificate(content, certificateKey, momentOf(now, 0), trusted ? authority : undefined),
     }
     made.set(name, holder)
     return holder

@@ -76,7 +76,7 @@ describe('X5-01 a path', () => {
     expect(outcome(chainFor(client, [root], [a, b, a0, b0]))).toBe('untrusted')
     expect(outcome(chainFor(client, [b0], [a, b]))).toBe('ok')
   })
-  test('is not looked for endlessly among authorities that all signed each other', () => {
+  test('att-mtls-08 is not looked for endlessly among authorities that all signed each other', () => {
     const keys = Array.from({ length: 4 }, () => newKeysOf('p256'))
     const top = keys.map((pair) => authority('Maze', undefined, { keys: pair }))
     const others = (pair: (typeof keys)[number]) => top.filter((by) => by.keys !== pair)
@@ -137,7 +137,7 @@ describe('X5-03 time', () => {
   })
 })
 
-describe('X5-04 an authority', () => {
+describe('X5-04, att-jose-08 an authority', () => {
   const through = (changes: readonly Buffer[]) => {
     const between = authority('Between', root, { extensions: changes })
     return outcome(chainFor(clientOf(between), [root], [between]))
