@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { buildCheck, type DecisionRecord } from '../check.ts'
-import type { Config } from '../config.ts'
+import type { Config, RouteConfig } from '../config.ts'
 import { buildGeneration, closeSources, enforce, type Loaded } from '../generation.ts'
 import { buildLog } from '../io/log.ts'
 import { memoryReplays } from '../io/replays.ts'
 import { timer } from '../io/timer.ts'
 import { buildMemory, monotonic } from '../memory.ts'
 import { buildMetrics } from '../metrics.ts'
+import type { ClientCertificateOptions } from '../policies/client-certificate-options.ts'
 import type { SenderConstraintOptions } from '../policies/sender-constraint.ts'
 import type { Introspector, Nonces } from '../ports.ts'
 import { nonceLifetime } from '../verify/nonce.ts'
@@ -117,8 +118,18 @@ function beside({ trace, occasion }: DecisionRecord, config: Config): readonly s
     ...(made('token revocation') && config.authorizationServers.some(({ revocation }) => revocation.denyList?.redis)
       ? ['revocation: the list in Redis is not asked; the token is taken as not revoked there']
       : []),
+    ...(made('certificate status') && asksForStatus(route)
+      ? ['revocation: nobody was asked about the client certificate; it is taken as not revoked']
+      : []),
     ...(made('proof nonce') && nonces !== 'off' && !config.nonces.secrets
       ? ['nonce: taken as good; the service made its secret itself, and only it can judge the nonce']
       : []),
   ]
+}
+
+function asksForStatus(route: RouteConfig | undefined): boolean {
+  const policy = route?.policies.find(({ name }) => name === 'clientCertificate')
+  // Parsed by the very schema this type comes from.
+  const revocation = (policy?.options as ClientCertificateOptions | undefined)?.revocation
+  return revocation !== undefined && (revocation.crl !== 'off' || revocation.ocsp !== 'off')
 }

@@ -5,6 +5,7 @@ import type { Identity } from '../../tools/pki.ts'
 import { pemOf } from '../support/client-certificates.ts'
 import type { TestEdge } from '../support/edge.ts'
 import { certifier, holderOf, now, shown, startCertificateEdge } from '../support/edge-certificates.ts'
+import { reasonOf } from '../support/edge-refusals.ts'
 import { response, single, status } from '../support/ocsp-responses.ts'
 import { startOpensslResponder } from '../support/openssl-responder.ts'
 import { answer, type PlainStub, startPlainStub } from '../support/plain-stub.ts'
@@ -47,15 +48,15 @@ beforeAll(async () => {
   edge = await startCertificateEdge(Object.values(authorities).join(''), routes, authorities)
 })
 afterAll(async () => {
-  await edge?.stop()
-  await own?.close()
-  await openssl?.close()
+  await edge.stop()
+  await own.close()
+  await openssl.close()
 })
 
 async function outcome(path: string, certificate: Identity): Promise<string> {
   const { status: code, id, hits } = await edge.ask(edge.good({ path, certificate }))
   expect(hits).toBe(code === 200 ? 1 : 0)
-  return `${code} ${String((await edge.setting.decision(id))?.['reason'])}`
+  return `${code} ${await reasonOf(edge, id)}`
 }
 const counted = async (series: string): Promise<number> => {
   const page = await (await fetch(`http://127.0.0.1:${edge.setting.ports.metrics}/metrics`)).text()

@@ -16,6 +16,7 @@ import {
   shownAnyhow,
   startCertificateEdge,
 } from '../support/edge-certificates.ts'
+import { reasonOf } from '../support/edge-refusals.ts'
 import { extension, extensions, hex } from '../support/ocsp-pki.ts'
 import { CN, ORGANIZATION, subjectOf } from '../support/subjects.ts'
 
@@ -56,15 +57,15 @@ beforeAll(async () => {
       ),
   )
 })
-afterAll(() => edge?.stop())
+afterAll(() => edge.stop())
 
 /** The status and the reason, or how the handshake ended. */
 async function outcome(path: string, certificate: Identity | undefined): Promise<string> {
   try {
     const { status, id, hits } = await edge.ask(edge.good({ path, certificate }))
-    const reason = (await edge.setting.decision(id))?.['reason']
+    const reason = await reasonOf(edge, id)
     expect(hits).toBe(status === 200 ? 1 : 0)
-    return `${status} ${String(reason)}`
+    return `${status} ${reason}`
   } catch (error) {
     return `no connection: ${(error as NodeJS.ErrnoException).code}`
   }

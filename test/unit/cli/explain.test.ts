@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
+import { pemOf as clientPem, issue, root, sent } from '../../support/client-certificates.ts'
 import { commandLine } from '../../support/command-line.ts'
 import { directoryWith } from '../../support/config-files.ts'
 import { jsonForm } from '../../support/explain.ts'
@@ -211,6 +212,42 @@ describe('captures', () => {
       difference: { clientCertificateFrom: { source: 'none' }, routes: [dpopRoute] },
     })
     expect(elsewhere.told?.notes).toContain('--certificate is not looked at: clientCertificateFrom.source is none')
+  })
+})
+
+describe('a route that asks for a client certificate', () => {
+  const asking = (more: object = {}) => ({
+    routes: [{ name: 'accounts', path: '/accounts', clientCertificate: { ca: 'ca.pem', ...more } }],
+  })
+  const files = { 'ca.pem': clientPem(root.certificate) }
+  const order = { certificate: sent(issue(root)) }
+
+  test('is explained check by check, each with its option', async () => {
+    const { told, shown } = await explainFile(captured(order), { difference: asking({ roles: ['PSP_AI'] }), files })
+    expect(told?.reason).toBe('client_certificate_role_missing')
+    expect(told?.checks.at(-1)).toMatchObject({
+      ...{ check: 'certificate roles', result: 'fail' },
+      setBy: { option: 'clientCertificate.roles', written: true },
+    })
+    expect(told?.checks.map(({ check }) => check)).toEqual(
+      expect.arrayContaining(['certificate read', 'certificate path']),
+    )
+    expect(shown).not.toContain('Good Fintech')
+  })
+  test('asks nobody whether it was revoked, and says so', async () => {
+    const revocation = { ocsp: 'hard', responder: 'http://127.0.0.1:9' }
+    const { told } = await explainFile(captured(order), { difference: asking({ revocation }), files })
+    expect(told?.verdict).toBe('allow')
+    expect(told?.notes).toContain(
+      'revocation: nobody was asked about the client certificate; it is taken as not revoked',
+    )
+    const plain = await explainFile(captured(order), { difference: asking(), files })
+    expect(plain.told?.notes.join()).not.toContain('nobody was asked')
+  })
+  test('needs its files of authorities', async () => {
+    const { code, err } = await explainFile(captured(order), { difference: asking(), files: { 'ca.pem': 'garbage' } })
+    expect(code).toBe(2)
+    expect(err).toMatch(/ca\.pem: it holds no CERTIFICATE block/)
   })
 })
 
