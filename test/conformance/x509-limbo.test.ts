@@ -23,10 +23,12 @@ const stricter: Readonly<Record<string, string>> = {
 
 const SERVER_NAME = 'the path is judged, not whether it is one of the server that was called'
 const HINT = 'X5-02: key identifiers give the order of the search and decide nothing'
+const APPLIED = 'the constraints are applied, whether they are critical or not'
 const BROWSERS = 'a rule of browsers for public servers, about nothing that a client is known by'
 
 /** Where the product accepts what the suite refuses. */
 const laxer: Readonly<Record<string, string>> = {
+  'rfc5280::pc::ica-noncritical-pc': APPLIED,
   'crl::crlnumber-critical': 'the number of a list is processed, so that it may be critical',
   'rfc5280::aki::intermediate-missing-aki': HINT,
   'rfc5280::aki::cross-signed-root-missing-aki': HINT,

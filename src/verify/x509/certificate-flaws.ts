@@ -53,8 +53,6 @@ export function authorityFlaw(
   if (authority.keyUsage?.has('keyCertSign') === false) return untrusted(`${who} may not sign certificates`)
   if (authority.pathLength !== undefined && below > authority.pathLength)
     return untrusted(`${who} allows ${authority.pathLength} authorities below it, and there are ${below}`)
-  if (authority.extensions.some(({ oid, critical }) => oid === oids.policyConstraints && !critical))
-    return untrusted(`${who} has policy constraints that are not critical`)
   if (!anchor && !authority.algorithm) return untrusted(`${who} is signed with a weak or unknown algorithm`)
   return anyFlaw(authority, who, leeway, now)
 }
