@@ -3,6 +3,7 @@ import { shellWord } from '../shell-word.ts'
 import { demoRequest } from './demo-state.ts'
 import { makeMissingKeys, readCertificate, readKey, refuseUsage } from './key-files.ts'
 import type { Terminal } from './main.ts'
+import { registerPki } from './mint-pki.ts'
 import { mintProof, mintToken, type SigningKey } from './minting.ts'
 
 interface TokenOptions {
@@ -47,11 +48,12 @@ const MARK = 'development material: never use it in production\n'
 export function registerMint(program: Command, terminal: Terminal): void {
   const mint = program
     .command('mint')
-    .description('make development tokens, proofs and requests')
+    .description('make development tokens, proofs, requests and certificates')
     .addHelpText('after', '\nExample:\n  eval "$(envoy-fapi mint curl --demo GET /accounts)"')
   registerToken(mint, terminal)
   registerProof(mint, terminal)
   registerCurl(mint, terminal)
+  registerPki(mint, terminal)
 }
 
 function registerToken(mint: Command, terminal: Terminal): void {
