@@ -79,8 +79,7 @@ export function writeCertificate(content: CertificateContent, key: KeyObject, is
 const spkiOf = (key: KeyObject): Buffer => createPublicKey(key).export({ type: 'spki', format: 'der' })
 
 /** RFC 7093 section 2: the first 160 bits of a SHA-256. */
-export const keyIdOf = (spki: Buffer): Buffer => createHash('sha256').update(spki).digest().subarray(0, 20)
-export const keyIdOfKey = (key: KeyObject): Buffer => keyIdOf(spkiOf(key))
+const keyIdOf = (spki: Buffer): Buffer => createHash('sha256').update(spki).digest().subarray(0, 20)
 
 function extensionsOf(content: CertificateContent, own: Buffer, issuing: Buffer): readonly Buffer[] {
   const { usage, pathLength, policies = [], qcStatements, listUrl, responderUrl } = content

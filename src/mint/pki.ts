@@ -16,7 +16,7 @@ export interface PkiFile {
 }
 
 /** Who signs the certificates of a development PKI. */
-export type IssuerName = 'root' | 'intermediate' | 'stranger' | 'self'
+type IssuerName = 'root' | 'intermediate' | 'stranger' | 'self'
 
 /** What a directory has issued and revoked; its file is what makes a directory one of ours. */
 export interface PkiState {
