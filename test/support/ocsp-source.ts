@@ -60,7 +60,22 @@ export function holdOcsp(supply: Supply, difference: Partial<OcspOptions> = {}, 
     wall += seconds
   }
   const kinds = (): readonly string[] => events.map(({ kind }) => kind)
-  return { ocsp, judge, ask, askNow, change, turn, now: wallNow, pass, bell, patience, events, kinds, urls }
+  return {
+    generation: () => ocsp.generation,
+    ocsp,
+    judge,
+    ask,
+    askNow,
+    change,
+    turn,
+    now: wallNow,
+    pass,
+    bell,
+    patience,
+    events,
+    kinds,
+    urls,
+  }
 }
 
 /** Until what was under way has come to its end. */

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { stringify } from 'yaml'
+import { pemOf, root } from '../../support/client-certificates.ts'
 import { commandLine } from '../../support/command-line.ts'
 import { directoryWith } from '../../support/config-files.ts'
 import { jsonForm, type RefusalCase, refusalCases } from '../../support/explain.ts'
@@ -12,8 +13,8 @@ import type { SpineOptions } from '../../support/spine.ts'
 import { buildTestCheck, document, goodRequest, serverJwks } from '../../support/spine.ts'
 
 /** What needs another world than a file can say: a store that has used the proof, a server that is asked. */
-const needsPorts = ({ keys, replays, introspection, revocations }: SpineOptions): boolean =>
-  [keys, replays, introspection, revocations].some((port) => port !== undefined)
+const needsPorts = ({ keys, replays, introspection, revocations, authorities }: SpineOptions): boolean =>
+  [keys, replays, introspection, revocations, authorities?.status].some((port) => port !== undefined)
 
 interface Comparable extends Pick<RefusalCase, 'request' | 'options'> {
   readonly reason: RefusalCase['reason'] | 'allowed'
@@ -38,6 +39,7 @@ async function bothVerdicts({ request, options = {} }: Comparable) {
       nonces: { secrets: ['o9lq0aX2v7Jt3mWkYp4Zc8dRfGhB1nTe'] },
     }),
     'jwks.json': JSON.stringify(serverJwks),
+    'unread.pem': pemOf(root.certificate),
     captured: jsonForm(wire),
   })
   const inside = (name: string): string => join(directory, name)

@@ -142,6 +142,23 @@ describe('REV-16 REV-17 an answer is remembered', () => {
   })
 })
 
+test('X5-16 every word that is not good makes a new generation', async () => {
+  const held = holdOcsp(good)
+  await held.ask()
+  expect(held.generation()).toBe(0)
+  const one = clientWith('0d', RESPONDER)
+  const other = clientWith('0e', RESPONDER)
+  held.change(() => given(response({ certificate: one, status: status.revoked() })))
+  await held.ask(one)
+  expect(held.generation()).toBe(1)
+  held.change(() => given(response({ certificate: other, status: status.unknown })))
+  await held.ask(other)
+  expect(held.generation()).toBe(2)
+  held.change(() => lost(500))
+  await held.ask(clientWith('0f', RESPONDER))
+  expect(held.generation()).toBe(2)
+})
+
 describe('REV-11 a delegate whose certificate says nothing about its own status', () => {
   const signer = delegateWith([extensions.ocspSigning])
   const asked: string[] = []
