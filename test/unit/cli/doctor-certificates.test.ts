@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { freePorts } from '../../../demo/ports.ts'
+import { certificateIdOf, writeCertificateId } from '../../../src/verify/x509/certificate-id.ts'
 import { authority, type Party } from '../../support/chains.ts'
 import { pemOf } from '../../support/client-certificates.ts'
 import { commandLine } from '../../support/command-line.ts'
@@ -9,7 +10,7 @@ import { crlPem, entry, writeList } from '../../support/crls.ts'
 import { newServerKey } from '../../support/jwks.ts'
 import type { Holder } from '../../support/ocsp-pki.ts'
 import { extension, extensions, hex } from '../../support/ocsp-pki.ts'
-import { refusal } from '../../support/ocsp-responses.ts'
+import { refusal, response, status } from '../../support/ocsp-responses.ts'
 import { answer, startPlainStub } from '../../support/plain-stub.ts'
 
 const DAY = 86_400
@@ -111,7 +112,7 @@ describe('revocation lists', () => {
     expect(code).toBe(exit)
   })
   test.each(cases)('a URL %s', async (_, list, expected, exit) => {
-    const stub = await startPlainStub((_asked, response) => answer(response, 'application/pkix-crl', list))
+    const stub = await startPlainStub((_asked, answering) => answer(answering, 'application/pkix-crl', list))
     onTestFinished(() => stub.close())
     const revocation = { crl: 'soft', urls: [`${stub.origin}/root.crl?key=secret`] }
     const { told, code } = await examine([{ ca: 'ca.pem', revocation }], { 'ca.pem': pems(root) })
@@ -136,20 +137,45 @@ describe('the configured OCSP responder', () => {
     return { told: told.slice(1), code, asked: stub.asked }
   }
   test('that says nothing about a certificate that does not exist', async () => {
-    const { told, code, asked } = await ask((_, response) => answer(response, 'application/ocsp-response', refusal(6)))
+    const { told, code, asked } = await ask((_, answering) =>
+      answer(answering, 'application/ocsp-response', refusal(6)),
+    )
     expect(told).toEqual([expect.stringMatching(/^ok revocation\.responder .*it answers; .*unauthorized/)])
     expect(code).toBeUndefined()
     expect(asked).toMatchObject([{ method: 'POST', path: '/ocsp' }])
+  })
+  /** What this authority says of the number that is asked about, which root did not give to anybody. */
+  const signedBy = (signer: Party): Buffer => {
+    const asked = { serial: '7e6e766f792d66617069', issuer: root.certificate.subject }
+    return response({
+      id: writeCertificateId(certificateIdOf(asked, root.certificate, 'sha1')),
+      status: status.unknown,
+      thisUpdate: now - 60,
+      nextUpdate: now + 60,
+      producedAt: now - 60,
+      signer: holderOf(signer),
+      certificates: [],
+    })
+  }
+  test.each([
+    ['an authority of the configuration', root, /^ok .*: it answers, and its signature holds$/],
+    ['another authority', other, /^DR-23 /],
+  ] as const)('that signs as %s', async (_, signer, expected) => {
+    const { told, code } = await ask((_asked, answering) =>
+      answer(answering, 'application/ocsp-response', signedBy(signer)),
+    )
+    expect(told).toEqual([expect.stringMatching(expected)])
+    expect(code).toBeUndefined()
   })
   test.each([
     ['is busy', 200, refusal(3)],
     ['answers garbage', 200, Buffer.from('garbage')],
     ['fails', 500, refusal(6)],
-  ] as const)('that %s', async (_, status, bytes) => {
-    const { told, code } = await ask((_asked, response) =>
-      response.writeHead(status, { 'content-type': 'application/ocsp-response' }).end(bytes),
+  ] as const)('that %s', async (_, code, bytes) => {
+    const { told, code: exit } = await ask((_asked, answering) =>
+      answering.writeHead(code, { 'content-type': 'application/ocsp-response' }).end(bytes),
     )
     expect(told).toEqual([expect.stringMatching(/^DR-22 /)])
-    expect(code).toBe(1)
+    expect(exit).toBe(1)
   })
 })
