@@ -17,7 +17,7 @@ export interface BuiltInCertificate {
 }
 
 type Content = Pick<CertificateNames, 'uris' | 'dns'> &
-  Partial<Pick<CertificateNames, 'subject' | 'roles' | 'qwac' | 'eku'>> & { readonly name: string }
+  Partial<Pick<CertificateNames, 'subject' | 'roles' | 'qwac' | 'eku' | 'policies'>> & { readonly name: string }
 
 /** Who certifies the built-in clients. */
 export interface BuiltInAuthority {
@@ -35,7 +35,7 @@ export function buildCertificate(
   now: number,
   authority?: BuiltInAuthority,
 ): BuiltInCertificate {
-  const { name, uris, dns, subject = {}, eku = 'clientAuth' } = content
+  const { name, uris, dns, subject = {}, eku = 'clientAuth', policies = [] } = content
   const purpose = purposes[eku]
   const alternative = [
     ...uris.map((uri) => writeElement(0x86, Buffer.from(uri))),
@@ -61,6 +61,9 @@ export function buildCertificate(
     extensions: [
       ...(purpose ? [extension(EXTENDED_KEY_USAGE, sequence(purpose))] : []),
       ...(alternative.length > 0 ? [extension(SUBJECT_ALTERNATIVE_NAME, sequence(...alternative))] : []),
+      ...(policies.length > 0
+        ? [extension(CERTIFICATE_POLICIES, sequence(...policies.map((one) => sequence(oid(one)))))]
+        : []),
       ...(qualified ? [extension(QC_STATEMENTS, qualified)] : []),
     ],
   })
@@ -182,6 +185,7 @@ const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17'
 const BASIC_CONSTRAINTS = '2.5.29.19'
 const KEY_USAGE = '2.5.29.15'
 const EXTENDED_KEY_USAGE = '2.5.29.37'
+const CERTIFICATE_POLICIES = '2.5.29.32'
 const QC_STATEMENTS = '1.3.6.1.5.5.7.1.3'
 const purposes = {
   clientAuth: oid('1.3.6.1.5.5.7.3.2'),
