@@ -125,21 +125,36 @@ function checkClient(at: Path, options: CertificateClientOptions): readonly Prob
 }
 
 /** What operators should know about the certificates of clients. */
-export const clientCertificateNotes = ({ routes }: Config): readonly string[] =>
+export const clientCertificateNotes = ({ routes, clientCertificateFrom }: Config): readonly string[] =>
   routes.flatMap(({ name, policies }) =>
-    policies.flatMap((entry) => (entry.name === 'clientCertificate' ? notesOf(name, entry) : [])),
+    policies.flatMap((entry) =>
+      entry.name === 'clientCertificate' ? notesOf(name, entry, clientCertificateFrom) : [],
+    ),
   )
 
-function notesOf(route: string, { options }: PolicyEntry): readonly string[] {
+function notesOf(route: string, { options }: PolicyEntry, from: Config['clientCertificateFrom']): readonly string[] {
   // Parsed by the very schema this type comes from.
-  const { revocation, ca } = options as ClientCertificateOptions
+  const { revocation, ca, intermediates } = options as ClientCertificateOptions
   const soft = softOf(revocation)
   return [
     ...(soft ? [`route ${route}: ${soft} is soft, so a revoked certificate passes while nothing can be learned`] : []),
     ...(ca.length > 0 && revocation.crl === 'off' && revocation.ocsp === 'off'
       ? [`route ${route}: nobody is asked whether client certificates were revoked`]
       : []),
+    // Whoever lists authorities below ca knows that a path may need them, and a pinned certificate needs none.
+    ...(ca.length > 0 && intermediates.length === 0 ? [`route ${route}: ${companyNote(from)}`] : []),
   ]
+}
+
+/** What becomes of the certificates that clients send along with their own. */
+function companyNote({ source, xfcc }: Config['clientCertificateFrom']): string {
+  if (source === 'client-cert')
+    return 'intermediates that clients send are known when the proxy writes Client-Cert-Chain'
+  if (source !== 'xfcc')
+    return `Envoy hands on no intermediates that clients send (source: ${source}): a certificate that ca did not issue itself needs them in intermediates, or source: xfcc with chain: true`
+  return xfcc?.writtenBy === 'previousHop'
+    ? 'intermediates that clients send are known when the proxy has set_current_client_cert_details with chain: true'
+    : 'intermediates that clients send are known when Envoy has set_current_client_cert_details: { cert: true, chain: true }'
 }
 
 /** The same policy with the files it names located. Lists are only looked for: they come and go while the service runs. */

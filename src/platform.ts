@@ -35,7 +35,8 @@ export const capabilities: readonly Capability[] = [
   },
   {
     what: '`x-forwarded-client-cert` of this Envoy (`clientCertificateFrom: { source: xfcc, xfcc: { writtenBy: thisEnvoy } }`)',
-    plain: '`xForwardedClientCert: { mode: SanitizeSet, certDetailsToAdd: [Cert] }`',
+    plain:
+      '`xForwardedClientCert: { mode: SanitizeSet, certDetailsToAdd: [Cert] }`; `[Cert, Chain]` where `clientCertificate` needs intermediates that clients send',
     patched:
       'never: the header is removed, since the certificate comes inside the Check; take `{ source: connection }`',
     refuse: ({ clientCertificateFrom: { source, xfcc } }, platform) =>

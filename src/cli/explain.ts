@@ -4,7 +4,7 @@ import { dayExists } from '../durations.ts'
 import { type Format, formats, MAX_CAPTURE, readCapture } from '../explain/capture.ts'
 import { withCertificate } from '../explain/client-message.ts'
 import { type Explanation, explain, type Setting } from '../explain/explanation.ts'
-import { adviseCapture } from '../explain/moment.ts'
+import { adviseCapture, type ShownCertificate } from '../explain/moment.ts'
 import { factsOfRecord } from '../explain/record-facts.ts'
 import { hideSecrets, secretsOf, withoutSecrets } from '../explain/secrets.ts'
 import { spellExplanation } from '../explain/spell.ts'
@@ -12,7 +12,6 @@ import type { Loaded } from '../generation.ts'
 import { readBounded } from '../io/bounded-file.ts'
 import { loadConfig } from '../io/config-file.ts'
 import { wall } from '../memory.ts'
-import type { CheckRequest } from '../wire.ts'
 import { explainLast, explainLogged } from './explain-past.ts'
 import { tryRequest } from './explain-trial.ts'
 import { refuseUsage } from './key-files.ts'
@@ -115,8 +114,9 @@ async function explainCaptured(
   if (!capture.ok) return refuseUsage(terminal, `${file}: ${capture.problem}`)
   if (index !== undefined && capture.value.format !== 'har')
     return refuseUsage(terminal, `--index: ${file} is no HAR file, it holds one request`)
-  const wire = addCertificate(capture.value.wire, options.certificate, terminal)
-  if (!wire) return undefined
+  const certificate = options.certificate === undefined ? undefined : readCertificates(options.certificate, terminal)
+  if (options.certificate !== undefined && !certificate) return undefined
+  const wire = certificate ? withCertificate(capture.value.wire, certificate.pem) : capture.value.wire
 
   const tried = await tryRequest(loaded, wire, { environment: terminal.environment, now, ask: options.ask === true })
   if (!tried.ok) return refuseUsage(terminal, tried.problem)
@@ -127,7 +127,7 @@ async function explainCaptured(
     headers,
     format: capture.value.format,
     now,
-    certificate: options.certificate,
+    certificate,
     setting,
   })
   const facts = withoutSecrets(factsOfRecord(record, loaded.config, now), secretsOf(wire, headers))
@@ -137,16 +137,15 @@ async function explainCaptured(
 /** Bytes of a file with a client certificate. */
 const MAX_PEM = 65_536
 
-function addCertificate(wire: CheckRequest, file: string | undefined, terminal: Terminal): CheckRequest | undefined {
-  if (file === undefined) return wire
+/** The client's certificate is the first one; those behind it lead to the authority. */
+function readCertificates(file: string, terminal: Terminal): ShownCertificate | undefined {
   const bytes = readBounded(file, MAX_PEM)
   if (!bytes.ok) return refuseUsage(terminal, `${file}: ${bytes.problem}`)
-  // The first one is the client's; those behind it lead to the authority.
-  const [pem] =
-    /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----\r?\n?/.exec(bytes.value.toString('latin1')) ?? []
+  const text = bytes.value.toString('latin1')
+  const [pem] = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----\r?\n?/.exec(text) ?? []
   return pem === undefined
     ? refuseUsage(terminal, `${file}: there is no PEM certificate in it`)
-    : withCertificate(wire, pem)
+    : { pem, behind: text.split('-----BEGIN CERTIFICATE-----').length - 2 }
 }
 
 /** Seconds since the epoch. */

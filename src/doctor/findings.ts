@@ -102,6 +102,31 @@ export const kinds = {
     title: 'Redis may take all memory there is',
     fix: 'set `maxmemory`: Redis then says that it is full, instead of being ended with all it remembers',
   },
+  'DR-19': {
+    severity: 'warning',
+    title: 'an authority of clients is not valid now',
+    fix: 'renew it in its file, or take it out; certificates that it issued are refused',
+  },
+  'DR-20': {
+    severity: 'problem',
+    title: 'a revocation list cannot be used',
+    fix: 'put a list there that its authority signed and that has not run out; until then `crl: hard` answers 503, and `soft` lets revoked certificates through',
+  },
+  'DR-21': {
+    severity: 'warning',
+    title: 'a revocation list that no configured authority issued',
+    fix: 'add its issuer to `ca` or `intermediates`; nothing, when clients send the certificate of its issuer along',
+  },
+  'DR-22': {
+    severity: 'problem',
+    title: 'an OCSP responder does not answer',
+    fix: 'correct `revocation.responder`, the network or `outbound`; until then `ocsp: hard` answers 503, and `soft` lets revoked certificates through',
+  },
+  'DR-23': {
+    severity: 'warning',
+    title: 'an OCSP answer does not count',
+    fix: 'look whether this responder is that of an authority of `ca` or `intermediates`, and signs for it',
+  },
   'DT-01': {
     severity: 'problem',
     title: 'the deployed Envoy cannot be asked',

@@ -25,13 +25,19 @@ function claimedTime(headers: Headers): number | undefined {
   return undefined
 }
 
+/** A file with the certificate of the connection. */
+export interface ShownCertificate {
+  readonly pem: string
+  /** How many certificates stand behind it. */
+  readonly behind: number
+}
+
 /** What whoever captured a request should know. */
 export interface CaptureContext {
   readonly headers: Headers
   readonly format: Format
   readonly now: number
-  /** A file with the certificate of the connection. */
-  readonly certificate: string | undefined
+  readonly certificate: ShownCertificate | undefined
   readonly setting: Setting
 }
 
@@ -51,8 +57,16 @@ export function adviseCapture({ headers, format, now, certificate, setting }: Ca
     ...(certificate !== undefined && source !== 'connection'
       ? [`--certificate is not looked at: clientCertificateFrom.source is ${source}`]
       : []),
+    ...(certificate !== undefined && certificate.behind > 0 && source === 'connection' && asksForPaths(setting)
+      ? [
+          `--certificate: of the file the first certificate alone is looked at, as Envoy sends no others of a connection; what is missing below ca belongs into clientCertificate.intermediates`,
+        ]
+      : []),
     ...(format !== 'check' && certificate === undefined && source === 'connection'
       ? ['the capture holds no client certificate; --certificate FILE adds that of the connection']
       : []),
   ]
 }
+
+const asksForPaths = ({ config }: CaptureContext['setting']): boolean =>
+  config.routes.some(({ policies }) => policies.some(({ name }) => name === 'clientCertificate'))

@@ -11,6 +11,7 @@ import { type KeySet, readKeySet } from '../verify/key-set.ts'
 import { type JsonObject, own, readJsonObject } from '../verify/strict-json.ts'
 import { readAssertionKey } from './assertion-key.ts'
 import { readAuthorities } from './authorities.ts'
+import { tryClientCertificates } from './doctor-certificates.ts'
 import { tryReplayStore } from './doctor-redis.ts'
 import { fetchJson } from './fetch.ts'
 import type { FetchJson } from './fetch-outcome.ts'
@@ -31,6 +32,7 @@ export async function tryOutside(config: Config): Promise<readonly Finding[]> {
     tryAddresses(config),
     ...config.authorizationServers.map((server) => trySource(server, calls, config)),
     tryReplayStore(config),
+    tryClientCertificates(config, calls),
   ])
   return [...tryFiles(config, Date.now()), ...tried.flat(), ...judgeChoices(config)]
 }

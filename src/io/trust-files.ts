@@ -45,7 +45,7 @@ function readFiles(options: ClientCertificateOptions): Outcome {
 }
 
 /** The authorities in a PEM file, one at least. */
-function readAuthorityFile(file: string): Reading<readonly Certificate[]> {
+export function readAuthorityFile(file: string): Reading<readonly Certificate[]> {
   const bytes = readBounded(file, MAX_FILE)
   if (!bytes.ok) return bytes
   const blocks = readPem(bytes.value.toString('latin1'), 'CERTIFICATE', MAX_AUTHORITIES)

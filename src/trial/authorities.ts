@@ -54,6 +54,18 @@ export function buildTrialAuthorities(
   return built
 }
 
+/** Every certificate policy that some route asks for: a certificate with all of them is good for each. */
+export const policiesOf = ({ routes }: Config): readonly string[] => [
+  ...new Set(
+    routes.flatMap(({ policies }) =>
+      policies.flatMap(({ name, options }) =>
+        // Parsed by the very schema this type comes from.
+        name === 'clientCertificate' ? (options as ClientCertificateOptions).policies : [],
+      ),
+    ),
+  ),
+]
+
 const forgetful = { get: () => undefined, set: () => undefined }
 
 const words: Readonly<Record<Status, (now: number) => StatusWord>> = {

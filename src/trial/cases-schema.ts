@@ -37,6 +37,11 @@ const certificate = z.strictObject({
   qwac: z.boolean().optional(),
   /** What it is for. */
   eku: z.enum(['clientAuth', 'serverAuth', 'none']).default('clientAuth'),
+  /** OIDs of certificate policies; those that the routes ask for when absent. */
+  policies: z
+    .array(z.string().regex(/^[0-2](?:\.[0-9]{1,9}){1,30}$/, { error: 'an OID, for example 0.4.0.194112.1.4' }))
+    .max(64)
+    .optional(),
   /** Whether the authority that the routes trust has issued it; it is signed by itself otherwise. */
   trusted: z.boolean().default(true),
   /** What is said when somebody asks whether it was revoked. */

@@ -18,7 +18,7 @@ export interface BuiltInCertificate {
 }
 
 type Content = Pick<CertificateNames, 'uris' | 'dns'> &
-  Partial<Pick<CertificateNames, 'subject' | 'roles' | 'qwac' | 'eku'>> & { readonly name: string }
+  Partial<Pick<CertificateNames, 'subject' | 'roles' | 'qwac' | 'eku' | 'policies'>> & { readonly name: string }
 
 /** Who certifies the built-in clients. */
 export interface BuiltInAuthority {
@@ -31,7 +31,7 @@ export interface BuiltInAuthority {
  * bytes. `now`: seconds since the epoch, in the middle of the two days it is valid.
  */
 export function buildCertificate(
-  { name, uris, dns, subject = {}, eku = 'clientAuth', roles = [], qwac = roles.length > 0 }: Content,
+  { name, uris, dns, subject = {}, eku = 'clientAuth', policies = [], roles = [], qwac = roles.length > 0 }: Content,
   key: BuiltInKey,
   now: number,
   authority?: BuiltInAuthority,
@@ -40,7 +40,7 @@ export function buildCertificate(
     subject: [...Object.entries(subject), ['CN', name]],
     // Serial numbers tell the certificates of an authority apart.
     serial: createHash('sha256').update(name).digest().subarray(0, 16).fill(0x40, 0, 1),
-    ...{ notBefore: now - DAY, notAfter: now + DAY, usage: usages[eku], uris, dns },
+    ...{ notBefore: now - DAY, notAfter: now + DAY, usage: usages[eku], uris, dns, policies },
     ...((qwac || roles.length > 0) && { qcStatements: qcStatements(roles, qwac) }),
   }
   const issuer = authority && { name: nameOf(AUTHORITY), key: authority.key.privateKey }

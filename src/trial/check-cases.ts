@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import { answers } from '../denial.ts'
 import { nearest, type Problem } from '../problems.ts'
+import { typeOf } from '../verify/x509/attribute-types.ts'
 import { type Cases, clientNames, type Expectation, type TestCase } from './cases-schema.ts'
 
 type Path = Problem['path']
@@ -18,6 +19,12 @@ export function checkCases(cases: Cases, config: Config): readonly Problem[] {
       path: ['clients', reserved],
       message: `"${reserved}" means something else here; take another name`,
     })
+  for (const [client, { certificate }] of Object.entries(cases.clients))
+    for (const attribute of Object.keys(certificate.subject).filter((name) => typeOf(name) === undefined))
+      problems.push({
+        path: ['clients', client, 'certificate', 'subject', attribute],
+        message: `${JSON.stringify(attribute)} is no attribute that is known here; write its dotted OID`,
+      })
   const seen = new Set<string>()
   for (const [index, one] of cases.cases.entries()) {
     const at = ['cases', index]

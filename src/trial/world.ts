@@ -7,7 +7,7 @@ import { memoryReplays } from '../io/replays.ts'
 import type { Cache, Nonces, ReplayStore } from '../ports.ts'
 import { buildNonces } from '../verify/nonce.ts'
 import type { CheckRequest, CheckResponse } from '../wire.ts'
-import { buildTrialAuthorities } from './authorities.ts'
+import { buildTrialAuthorities, policiesOf } from './authorities.ts'
 import { type Cases, momentOf } from './cases-schema.ts'
 import { type BuiltInAuthority, buildAuthority, buildCertificate } from './certificate.ts'
 import { buildKeyring } from './keys.ts'
@@ -47,7 +47,7 @@ export function buildWorld(config: Config, cases: Cases): World {
   const secrets = (config.nonces.secrets ?? ['policy tests']).map((secret) => ({ secret, since }))
   const nonces = buildNonces({ secrets, step: config.nonces.step, monotonic: () => 0 })
   const authority = buildAuthority(keyring('authority of clients', 'Ed25519'), momentOf(cases.now, 0))
-  const holder = holders(cases, keyring, authority)
+  const holder = holders(cases, keyring, authority, policiesOf(config))
   const clientAuthorities = buildTrialAuthorities(config, cases, authority, holder)
   const ports = {
     ...{ servers: servers.ports, clientAuthorities, replays, nonces },
@@ -131,6 +131,7 @@ function holders(
   { clients, now }: Cases,
   keyring: ReturnType<typeof buildKeyring>,
   authority: BuiltInAuthority,
+  asked: readonly string[],
 ): World['holder'] {
   const made = new Map<string, Holder>()
   return (name) => {
@@ -138,7 +139,8 @@ function holders(
     if (known) return known
     const { id = name, subject = 'user-1', algorithm = 'ES256', certificate } = clients[name] ?? {}
     const { trusted = true } = certificate ?? {}
-    const content = { uris: [], dns: [], ...certificate, name: certificate?.name ?? name }
+    const policies = certificate?.policies ?? [...asked]
+    const content = { uris: [], dns: [], ...certificate, name: certificate?.name ?? name, policies }
     const certificateKey = keyring(`certificate ${name}`, 'Ed25519')
     const holder = {
       id,

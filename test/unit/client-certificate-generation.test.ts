@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { buildGeneration, closeSources, type Generation, type World } from '../../src/generation.ts'
@@ -250,3 +250,28 @@ test('config check tells that nobody is asked, or that a word may be missing', a
   expect(out).toContain('route b: ocsp is soft, so a revoked certificate passes while nothing can be learned')
   expect(out).not.toContain('route c: ')
 })
+
+const byThisEnvoy = { source: 'xfcc', xfcc: { writtenBy: 'thisEnvoy' } }
+const previousHop = { source: 'xfcc', xfcc: { writtenBy: 'previousHop', trustedProxies: ['10.0.0.0/8'] } }
+const clientCert = { source: 'client-cert', clientCert: { trustedProxies: ['10.0.0.0/8'] } }
+test.each([
+  [{ source: 'connection' }, 'Envoy hands on no intermediates that clients send (source: connection)'],
+  [byThisEnvoy, 'when Envoy has set_current_client_cert_details: { cert: true, chain: true }'],
+  [previousHop, 'when the proxy has set_current_client_cert_details with chain: true'],
+  [clientCert, 'when the proxy writes Client-Cert-Chain'],
+])(
+  'config check tells what becomes of the intermediates that clients send: %j',
+  async (clientCertificateFrom, note) => {
+    const { directory } = start([
+      asking({ ca: 'ca.pem' }, '/a'),
+      asking({ ca: 'ca.pem', intermediates: 'ca.pem' }, '/b'),
+      asking({ pinned: ['a'.repeat(64)] }, '/c'),
+    ])
+    const file = join(directory, 'c.yaml')
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), clientCertificateFrom }))
+    const { out } = await commandLine(['config', 'check', file])
+    const told = out.split('\n').filter((line) => line.includes('intermediates that clients send'))
+    expect(told).toEqual([expect.stringMatching(/^note: route a: /)])
+    expect(told[0]).toContain(note)
+  },
+)

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import { pemOf as clientPem, issue, root, sent } from '../../support/client-certificates.ts'
+import { pemOf as clientPem, issue, middle, root, sent } from '../../support/client-certificates.ts'
 import { commandLine } from '../../support/command-line.ts'
 import { directoryWith } from '../../support/config-files.ts'
 import { jsonForm } from '../../support/explain.ts'
@@ -243,6 +243,21 @@ describe('a route that asks for a client certificate', () => {
     )
     const plain = await explainFile(captured(order), { difference: asking(), files })
     expect(plain.told?.notes.join()).not.toContain('nobody was asked')
+  })
+  test('takes the first certificate of a file, and says what becomes of those behind it', async () => {
+    const chain = { ...files, 'chain.pem': `${clientPem(issue(middle))}${clientPem(middle.certificate)}` }
+    const argv = ['--certificate', '<dir>/chain.pem']
+    const behind = expect.stringMatching(/^--certificate: of the file the first certificate alone is looked at/)
+    const missing = await explainFile(captured(), { difference: asking(), files: chain, argv })
+    expect(missing.told).toMatchObject({ reason: 'client_certificate_untrusted' })
+    expect(missing.told?.notes).toContainEqual(behind)
+    const configured = asking({ intermediates: 'middle.pem' })
+    const more = { ...chain, 'middle.pem': clientPem(middle.certificate) }
+    expect((await explainFile(captured(), { difference: configured, files: more, argv })).told?.verdict).toBe('allow')
+    const alone = { ...files, 'chain.pem': clientPem(issue(root)) }
+    const told = (await explainFile(captured(), { difference: asking(), files: alone, argv })).told
+    expect(told?.verdict).toBe('allow')
+    expect(told?.notes).not.toContainEqual(behind)
   })
   test('needs its files of authorities', async () => {
     const { code, err } = await explainFile(captured(order), { difference: asking(), files: { 'ca.pem': 'garbage' } })

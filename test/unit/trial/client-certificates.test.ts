@@ -4,6 +4,12 @@ import { configuration, tryCases } from '../../support/policy-tests.ts'
 const subject = { O: 'Good Fintech', organizationIdentifier: 'PSDGB-FCA-123456' }
 const routes = [
   { name: 'plain', path: '/plain', clientCertificate: { ca: 'nowhere.pem' } },
+  { name: 'policy', path: '/policy', clientCertificate: { ca: 'nowhere.pem', policies: ['0.4.0.194112.1.4'] } },
+  {
+    name: 'policy-too',
+    path: '/too',
+    clientCertificate: { ca: 'nowhere.pem', policies: ['2.16.840.1.5', '1.3.6.1.4'] },
+  },
   { name: 'pinned', path: '/pinned', clientCertificate: { pinned: ['a'.repeat(64)] } },
   { name: 'roles', path: '/roles', clientCertificate: { ca: 'nowhere.pem', roles: ['PSP_AI'], qwac: true } },
   { name: 'listed', path: '/listed', clientCertificate: { ca: 'nowhere.pem', allow: { subjects: [subject] } } },
@@ -28,6 +34,8 @@ const config = { ...configuration, routes }
 const clients = {
   good: { certificate: { subject, roles: ['PSP_AI', 'PSP_PI'] } },
   plain: {},
+  lax: { certificate: { policies: ['0.4.0.194112.1.0'] } },
+  bare: { certificate: { policies: [] } },
   stranger: { certificate: { trusted: false } },
   server: { certificate: { eku: 'serverAuth' } },
   revoked: { certificate: { status: 'revoked' } },
@@ -39,6 +47,11 @@ describe('a route that asks for a client certificate is tried without files and 
   test.each([
     ['good', 'GET /plain', 'allowed'],
     ['good', 'GET /pinned', 'allowed'],
+    ['good', 'GET /policy', 'allowed'],
+    ['good', 'GET /too', 'allowed'],
+    ['lax', 'GET /policy', 'client_certificate_untrusted'],
+    ['bare', 'GET /policy', 'client_certificate_untrusted'],
+    ['bare', 'GET /plain', 'allowed'],
     ['good', 'GET /roles', 'allowed'],
     ['good', 'GET /listed', 'allowed'],
     ['good', 'GET /hard', 'allowed'],
@@ -77,4 +90,12 @@ describe('a route that asks for a client certificate is tried without files and 
     const { out } = await tryCases({ clients, cases }, { config })
     expect(out).toMatch(/3 passed, 0 failed/)
   })
+})
+
+test.each(['Bogus', 'SN', '1.2.x'])('an attribute %s that nobody knows is told, not left out', async (attribute) => {
+  const clients_ = { one: { certificate: { subject: { [attribute]: 'x' } } } }
+  const cases = [{ name: 'one', request: 'GET /plain', expect: { status: 200 } }]
+  const { code, err } = await tryCases({ clients: clients_, cases }, { config })
+  expect(err).toContain(`"${attribute}" is no attribute that is known here; write its dotted OID`)
+  expect(code).toBe(2)
 })
