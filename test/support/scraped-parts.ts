@@ -2,7 +2,9 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, vi } from 'vitest'
 import { findFree } from '../../demo/ports.ts'
+import { pemOf, sent } from './client-certificates.ts'
 import { startCollector } from './collector.ts'
+import { certifier, revocationList, shown } from './edge-certificates.ts'
 import { type Family, readExposition } from './exposition.ts'
 import { outcomeOf } from './lifecycle-grpc.ts'
 import { temporaryDirectory } from './lifecycle-server.ts'
@@ -20,6 +22,21 @@ const now = (): number => Math.floor(Date.now() / 1000)
 function ask(claims: object = {}) {
   const token = mintToken({ claims: { iat: now() - 10, exp: now() + 290, ...claims } })
   return goodRequest({ token, proof: proofFor(token, { claims: { iat: now() } }) })
+}
+
+const clients = certifier('Clients')
+/** A list of somebody else and a responder that is not there: nothing can be learned, and that is accepted. */
+const certified = (file: (name: string, text: string) => string) => ({
+  ca: file('clients.pem', pemOf(clients.certificate)),
+  revocation: {
+    ...{ crl: 'soft', files: [file('other.crl', revocationList(certifier('Others'), []))] },
+    ...{ ocsp: 'soft', responder: 'http://127.0.0.1:9' },
+  },
+})
+function askWithCertificate() {
+  const token = mintToken({ claims: { iat: now() - 10, exp: now() + 290 } })
+  const proof = proofFor(token, { claims: { iat: now(), htu: `${ORIGIN}/certified` } })
+  return goodRequest({ path: '/certified', token, proof, certificate: sent(shown(clients).certificate) })
 }
 
 /** Keys, answers about tokens and status lists; nothing at `/gone`. */
@@ -85,7 +102,11 @@ export async function scrapeParts(): Promise<readonly Family[]> {
         },
       },
     ],
-    routes: [...serviceDocument.routes, { name: 'trial', path: '/trial', mode: 'shadow' }],
+    routes: [
+      ...serviceDocument.routes,
+      { name: 'trial', path: '/trial', mode: 'shadow' },
+      { name: 'certified', path: '/certified', clientCertificate: certified(file) },
+    ],
     tracing: { otlp: { endpoint: collector.endpoint }, sample: 1 },
   })
   const client = service.connect()
@@ -110,6 +131,7 @@ export async function scrapeParts(): Promise<readonly Family[]> {
     'token_inactive',
   ])
   expect(await outcome(goodRequest({ path: '/trial', token: 'nothing', proof: null }))).toBe('allow')
+  expect(await outcome(askWithCertificate())).toBe('allow')
   expect(await operate('/revocations', { server: 'as', jti: 'two' })).toBe(200)
   // The next set of keys has nowhere to be kept.
   rmSync(cacheDir, { recursive: true })
