@@ -4,7 +4,7 @@ import { extension, integer, nameOf, octets, oid, sequence, TRUE, time } from '.
 import { algorithmOf, signed } from './keys.ts'
 
 /** What a certificate is for. */
-export type Usage = 'authority' | 'client' | 'server' | 'responder' | 'unstated'
+export type Usage = 'authority' | 'client' | 'server' | 'both' | 'responder' | 'unstated'
 
 /** What a development certificate says. Seconds since 1970. */
 export interface CertificateContent {
@@ -18,7 +18,7 @@ export interface CertificateContent {
   readonly pathLength?: number
   readonly dns?: readonly string[]
   readonly uris?: readonly string[]
-  /** IPv4 addresses. */
+  /** IPv4 and IPv6 addresses. */
   readonly ips?: readonly string[]
   /** OIDs. */
   readonly policies?: readonly string[]
@@ -49,10 +49,11 @@ const oids = {
   noCheck: '1.3.6.1.5.5.7.48.1.5',
 } as const
 
-const extendedUsages: Readonly<Partial<Record<Usage, string>>> = {
-  client: '1.3.6.1.5.5.7.3.2',
-  server: '1.3.6.1.5.5.7.3.1',
-  responder: '1.3.6.1.5.5.7.3.9',
+const extendedUsages: Readonly<Partial<Record<Usage, readonly string[]>>> = {
+  client: ['1.3.6.1.5.5.7.3.2'],
+  server: ['1.3.6.1.5.5.7.3.1'],
+  both: ['1.3.6.1.5.5.7.3.2', '1.3.6.1.5.5.7.3.1'],
+  responder: ['1.3.6.1.5.5.7.3.9'],
 }
 
 /** DER of a certificate about a public key, by an issuer or by the key itself (RFC 5280 section 4.1). */
@@ -99,7 +100,7 @@ function extensionsOf(content: CertificateContent, own: Buffer, issuing: Buffer)
       authority ? writeElement(0x03, Buffer.of(1, 0x06)) : writeElement(0x03, Buffer.of(7, 0x80)),
       true,
     ),
-    ...(extended === undefined ? [] : [extension(oids.extendedKeyUsage, sequence(oid(extended)))]),
+    ...(extended === undefined ? [] : [extension(oids.extendedKeyUsage, sequence(...extended.map(oid)))]),
     ...(usage === 'responder' ? [extension(oids.noCheck, writeElement(0x05))] : []),
     extension(oids.subjectKeyId, octets(keyIdOf(own))),
     extension(oids.authorityKeyId, sequence(writeElement(0x80, keyIdOf(issuing)))),
@@ -119,5 +120,13 @@ function extensionsOf(content: CertificateContent, own: Buffer, issuing: Buffer)
 const alternativeNames = ({ dns = [], uris = [], ips = [] }: CertificateContent): readonly Buffer[] => [
   ...uris.map((uri) => writeElement(0x86, Buffer.from(uri))),
   ...dns.map((name) => writeElement(0x82, Buffer.from(name))),
-  ...ips.map((ip) => writeElement(0x87, Buffer.from(ip.split('.').map(Number)))),
+  ...ips.map((ip) => writeElement(0x87, addressOf(ip))),
 ]
+
+/** The octets of an address; of IPv6 in any spelling without an IPv4 address in it. */
+function addressOf(ip: string): Buffer {
+  if (!ip.includes(':')) return Buffer.from(ip.split('.').map(Number))
+  const [head = [], tail = []] = ip.split('::').map((half) => half.split(':').filter((group) => group !== ''))
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0')
+  return Buffer.from([...head, ...zeros, ...tail].map((group) => group.padStart(4, '0')).join(''), 'hex')
+}
