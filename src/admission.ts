@@ -3,6 +3,7 @@ import type { Evidence } from './policy.ts'
 import { isInForce, type Shadow } from './shadow.ts'
 import { isVerifiedToken, type VerifiedToken } from './verify/access-token.ts'
 import { isVerifiedBinding, type VerifiedBinding } from './verify/binding.ts'
+import { isVerifiedConsent, type VerifiedConsent } from './verify/consent.ts'
 
 declare const admitted: unique symbol
 
@@ -11,11 +12,16 @@ declare const admitted: unique symbol
  * that does not enforce yet, `admitInShadow` make them.
  */
 export type Admission = { readonly [admitted]: true } & (
-  | { readonly kind: 'resource'; readonly token: VerifiedToken; readonly binding: VerifiedBinding }
-  | { readonly kind: 'bearer'; readonly token: VerifiedToken }
+  | ({ readonly kind: 'resource'; readonly token: VerifiedToken; readonly binding: VerifiedBinding } & Consented)
+  | ({ readonly kind: 'bearer'; readonly token: VerifiedToken } & Consented)
   | { readonly kind: 'open' }
   | { readonly kind: 'shadow'; readonly would: Denial }
 )
+
+/** The consent that was looked at, where the route looks at one. */
+interface Consented {
+  readonly consent?: VerifiedConsent | undefined
+}
 
 /** What a route demands: a sender-constrained token, any token without `cnf` (compat only), or nothing. */
 export type RouteKind = 'resource' | 'bearer' | 'open'
@@ -29,18 +35,20 @@ export const isAdmission = (value: unknown): value is Admission =>
  * The gate: an admission when the evidence holds all that the kind of route demands. Missing or unsealed evidence at
  * this point is a fault of ours, because every pipeline is checked at start to yield it.
  */
-export function admit(kind: RouteKind, { token, binding }: Partial<Evidence>): Result<Admission> {
+export function admit(kind: RouteKind, { token, binding, consent }: Partial<Evidence>): Result<Admission> {
+  if (consent !== undefined && !(isVerifiedConsent(consent) && consent.token === token))
+    return missing('a verified consent of this very token')
   switch (kind) {
     case 'resource':
       if (!isVerifiedToken(token)) return missing('a verified token')
       if (!isVerifiedBinding(binding)) return missing('a verified binding')
       if (binding.token !== token) return missing('a binding of this very token')
-      return seal({ kind, token, binding })
+      return seal({ kind, token, binding, ...(consent && { consent }) })
     case 'bearer':
       if (!isVerifiedToken(token)) return missing('a verified token')
       if (token.cnf !== undefined) return deny('bound_token_as_bearer', 'the token has a cnf claim')
       if (token.scheme !== 'Bearer') return deny('token_not_dpop_bound', 'the token has no cnf, yet the scheme is DPoP')
-      return seal({ kind, token })
+      return seal({ kind, token, ...(consent && { consent }) })
     case 'open':
       return seal({ kind })
   }

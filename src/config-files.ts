@@ -1,4 +1,5 @@
 import type { Config, ServerConfig } from './config.ts'
+import { locateConsents } from './config-consents.ts'
 import { locateDenyList } from './config-revocation.ts'
 import { locateStores } from './config-stores.ts'
 import type { Problem } from './problems.ts'
@@ -29,6 +30,7 @@ export function locateFiles(
     outbound: { ...config.outbound, ...(ca !== undefined && { ca: locate(['outbound', 'ca'], ca) }) },
     stores: locateStores(config.stores, locate),
     audit: locateAudit(config.audit, locate, place),
+    routes: config.routes.map((route) => locateConsents(route, locate)),
     authorizationServers: config.authorizationServers.map((server, index) =>
       locateOfServer(server, ['authorizationServers', index], locate, locateDirectory),
     ),

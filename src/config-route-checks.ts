@@ -1,4 +1,5 @@
 import type { Config, RouteConfig } from './config.ts'
+import { checkConsents } from './config-consents.ts'
 import { entryOf, type PolicyEntry } from './config-policies.ts'
 import { checkTokens } from './config-token-checks.ts'
 import { covers, overlaps } from './path-template.ts'
@@ -15,6 +16,7 @@ export const checkRoute = (route: RouteConfig, before: readonly RouteConfig[], c
   ...checkTokens(route, config),
   ...checkPossession(route, config),
   ...checkScopes(route),
+  ...checkConsents(route, config),
   ...checkHidden(route, before, config),
 ]
 

@@ -101,7 +101,7 @@ const authorizationServer = z.strictObject({
   encryption: encryption.optional(),
 })
 
-const identityFacts = ['issuer', 'subject', 'clientId', 'scope', 'binding', 'thumbprint', 'acr'] as const
+const identityFacts = ['issuer', 'subject', 'clientId', 'scope', 'binding', 'thumbprint', 'acr', 'consentId'] as const
 const headerName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, { error: 'a header name in lower case: letters, digits, -' })
@@ -133,9 +133,10 @@ const policyOptions = {
   accessToken: policies.accessToken.options.optional(),
   senderConstraint: policies.senderConstraint.options.optional(),
   scopes: policies.scopes.options.optional(),
+  consent: policies.consent.options.optional(),
 } satisfies Record<PolicyName, z.ZodType>
 
-const policyNames = ['fapiHeaders', 'accessToken', 'senderConstraint', 'scopes'] as const
+const policyNames = ['fapiHeaders', 'accessToken', 'senderConstraint', 'scopes', 'consent'] as const
 
 const policyEntry = z.union([
   z.enum(policyNames),

@@ -167,6 +167,7 @@ const defaultNames: readonly (readonly [IdentityFact, string])[] = [
   ['binding', 'x-authz-binding'],
   ['thumbprint', 'x-authz-thumbprint'],
   ['acr', 'x-authz-acr'],
+  ['consentId', 'x-authz-consent-id'],
 ]
 
 /** A list selects among the default names; a map gives names of its own to the facts it lists. */

@@ -8,6 +8,8 @@ import { shadowNotes } from './config-shadow.ts'
 import { readAssertionKey } from './io/assertion-key.ts'
 import { boundedCache } from './io/caches.ts'
 import type { LoadedConfig } from './io/config-file.ts'
+import { observeConsents } from './io/consent-observation.ts'
+import { buildConsents, type Consents } from './io/consents.ts'
 import { readRecipients } from './io/decryption-keys.ts'
 import { fetchDocument, fetchJson, postForm } from './io/fetch.ts'
 import type { FetchJson } from './io/fetch-outcome.ts'
@@ -43,6 +45,8 @@ export interface Generation {
   readonly nonceSecrets: readonly NonceSecret[]
   /** Servers that are asked about tokens, by name. */
   readonly introspectors: ReadonlyMap<string, LiveIntrospector>
+  /** Who is asked about consents. */
+  readonly consents: Consents
   /** Of the servers that have some, by name. */
   readonly statusLists: ReadonlyMap<string, LiveStatusLists>
   /** Revoked tokens of the servers that have a list, by name. */
@@ -107,6 +111,12 @@ export function buildGeneration(
     observe: observeIntrospection(metrics, log.of('introspection')),
   })
   if (!introspectors.ok) return introspectors
+  const consents = buildConsents(config, {
+    outbound: () => memory.outbound,
+    monotonic,
+    observe: observeConsents(metrics, log.of('consent')),
+  })
+  if (!consents.ok) return consents
   const recipients = readRecipients(config)
   if (!recipients.ok) return recipients
   const holder = before && { ...before, config: before.loaded.config }
@@ -151,6 +161,7 @@ export function buildGeneration(
     // A new one per configuration: what was verified under other rules is verified again.
     signedTokens: boundedCache<true>(50_000, 60, hooks),
     openedTokens: boundedCache<OpenedToken>(2000, 60),
+    consents: consents.value.sources,
     // About a tenth of a second of work for RSA keys of 2048 bits and two processors.
     openings: buildPlaces(256),
     meter: { now: monotonic, took: (policy) => bindPolicy(metrics, policy) },
@@ -162,6 +173,7 @@ export function buildGeneration(
     rules,
     sources,
     introspectors: introspectors.value,
+    consents: consents.value,
     statusLists,
     revocations: revocations.value,
     nonceSecrets,

@@ -3,7 +3,7 @@ import type { Headers } from './attributes.ts'
 import { deny, ok, type Result } from './denial.ts'
 
 /** Facts that can travel to the upstream. */
-export type IdentityFact = 'issuer' | 'subject' | 'clientId' | 'scope' | 'binding' | 'thumbprint' | 'acr'
+export type IdentityFact = 'issuer' | 'subject' | 'clientId' | 'scope' | 'binding' | 'thumbprint' | 'acr' | 'consentId'
 
 /** Where the signed assertion travels. */
 export const ASSERTION_HEADER = 'x-authz-assertion'
@@ -67,6 +67,7 @@ function facts(admission: Admission): readonly (readonly [IdentityFact, string |
     ['binding', bound?.methods.join(' ')],
     ['thumbprint', bound?.thumbprint],
     ['acr', token.acr],
+    ['consentId', admission.consent?.id],
   ]
 }
 

@@ -2,6 +2,7 @@ import { answers, type Denial, type DenyReason, deny, type Result } from './deni
 import type { Evidence, Fact, Policy, RoutedRequest } from './policy.ts'
 import { isVerifiedToken } from './verify/access-token.ts'
 import { isVerifiedBinding } from './verify/binding.ts'
+import { isVerifiedConsent } from './verify/consent.ts'
 
 /** How far a pipeline came: what was proven, and the denial that stopped it, if one did. */
 export interface Passage {
@@ -16,6 +17,7 @@ export type Pipeline = (request: RoutedRequest) => Passage | Promise<Passage>
 const genuine: { readonly [F in Fact]: (value: unknown) => boolean } = {
   token: isVerifiedToken,
   binding: isVerifiedBinding,
+  consent: isVerifiedConsent,
 }
 
 /** Evidence that some request was judged by. It is about that request alone, so none may bring it a second time. */

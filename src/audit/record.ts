@@ -21,6 +21,8 @@ export interface DecisionFields {
   readonly issuer: string | undefined
   readonly clientId: string | undefined
   readonly subject: string | undefined
+  /** The consent that was found to cover the request. */
+  readonly consent: string | undefined
   /** How possession was shown: `dpop`, `mtls` or `dpop mtls`. */
   readonly binding: string | undefined
   /** Of the DPoP key when there is one, else of the certificate. */
@@ -52,7 +54,7 @@ const MAX_POLICIES = 16
 /** One decision without token, proof and certificate. */
 export function describeDecision(record: DecisionRecord, address: AddressForm = 'truncated'): DecisionFields {
   const { decision, occasion, attributes, evidence, mode, would, anomalies = [], trace } = record
-  const { token, binding } = evidence
+  const { token, binding, consent } = evidence
   const denial = decision.ok ? would : decision
   return {
     interactionId: occasion.interactionId,
@@ -65,6 +67,7 @@ export function describeDecision(record: DecisionRecord, address: AddressForm = 
     issuer: clip(token?.issuer),
     clientId: clip(token?.clientId),
     subject: clip(token?.subject),
+    consent: clip(consent?.id),
     binding: binding?.methods.join(' '),
     thumbprint: binding?.thumbprint,
     certificate: binding?.certificateThumbprint,

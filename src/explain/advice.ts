@@ -1,5 +1,6 @@
 import type { DenyReason } from '../denial.ts'
 import { bindingAdvice } from './advice-bindings.ts'
+import { consentAdvice } from './advice-consents.ts'
 import { proofAdvice } from './advice-proofs.ts'
 import { requestAdvice } from './advice-requests.ts'
 import { serviceAdvice } from './advice-service.ts'
@@ -26,6 +27,7 @@ export const advice: Readonly<Record<DenyReason, Advice>> = {
   ...tokenAdvice,
   ...bindingAdvice,
   ...proofAdvice,
+  ...consentAdvice,
   ...serviceAdvice,
 }
 

@@ -1,16 +1,23 @@
 import type { Fact, Policy, Ports, Setting } from '../policy.ts'
 import { accessToken } from './access-token.ts'
+import { consent } from './consent.ts'
 import { fapiHeaders } from './fapi-headers.ts'
 import { scopes } from './scopes.ts'
 import { senderConstraint } from './sender-constraint.ts'
 
 /** Every policy by its configuration key. */
-export const policies = { fapiHeaders, accessToken, senderConstraint, scopes } as const
+export const policies = { fapiHeaders, accessToken, senderConstraint, scopes, consent } as const
 
 export type PolicyName = keyof typeof policies
 
-/** The order in which policy keys written on a route join its pipeline: headers, token, possession, authorization. */
-export const standardOrder: readonly PolicyName[] = ['fapiHeaders', 'accessToken', 'senderConstraint', 'scopes']
+/** The order in which policy keys written on a route join its pipeline: headers, token, possession, authorization, consent. */
+export const standardOrder: readonly PolicyName[] = [
+  'fapiHeaders',
+  'accessToken',
+  'senderConstraint',
+  'scopes',
+  'consent',
+]
 
 /** A policy ready to run; `options` have to come from the policy's own schema. */
 export function buildPolicy(name: PolicyName, options: unknown, ports: Ports, setting: Setting): Policy {

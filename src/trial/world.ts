@@ -9,6 +9,7 @@ import { buildNonces } from '../verify/nonce.ts'
 import type { CheckRequest, CheckResponse } from '../wire.ts'
 import { type Cases, momentOf } from './cases-schema.ts'
 import { buildCertificate } from './certificate.ts'
+import { buildTrialConsents, type TrialConsents } from './consents.ts'
 import { buildKeyring } from './keys.ts'
 import type { Holder } from './minting.ts'
 import { buildServers, type TrialServers } from './servers.ts'
@@ -26,6 +27,7 @@ export interface World {
   readonly servers: TrialServers
   readonly keyring: ReturnType<typeof buildKeyring>
   readonly nonces: Nonces
+  readonly consents: TrialConsents
   readonly clock: { now: number }
   /** A new name for a token, a proof or a request. */
   readonly id: () => string
@@ -45,7 +47,15 @@ export function buildWorld(config: Config, cases: Cases): World {
   const since = Number.NEGATIVE_INFINITY
   const secrets = (config.nonces.secrets ?? ['policy tests']).map((secret) => ({ secret, since }))
   const nonces = buildNonces({ secrets, step: config.nonces.step, monotonic: () => 0 })
-  const ports = { servers: servers.ports, replays, proofKeys: forgetful, signedTokens: forgetful, nonces }
+  const consents = buildTrialConsents(config, clock)
+  const ports = {
+    consents: consents.sources,
+    servers: servers.ports,
+    replays,
+    proofKeys: forgetful,
+    signedTokens: forgetful,
+    nonces,
+  }
   let count = 0
   const id = (): string => `00000000-0000-4000-8000-${String(++count).padStart(12, '0')}`
   const rules = withAssertion(buildRules(config, 'trial', ports), config, keyring, () => ({ now: clock.now, id: id() }))
@@ -68,6 +78,7 @@ export function buildWorld(config: Config, cases: Cases): World {
     servers,
     keyring,
     nonces,
+    consents,
     clock,
     id,
     holder: holders(cases, keyring),
@@ -75,6 +86,7 @@ export function buildWorld(config: Config, cases: Cases): World {
       clock.now = now
       count = 0
       begin()
+      consents.begin()
     },
     async ask(request) {
       const received = Check.requestDeserialize(Check.requestSerialize(request))

@@ -2,11 +2,22 @@ import { randomUUID } from 'node:crypto'
 import { buildRules, unaskedLifetime } from '../../src/build.ts'
 import { buildCheck, type DecisionRecord, type Rules, type Surroundings } from '../../src/check.ts'
 import { readConfig } from '../../src/config.ts'
+import { consentSettings } from '../../src/config-consents.ts'
 import { ok, type Result } from '../../src/denial.ts'
 import { memoryReplays } from '../../src/io/replays.ts'
 import { buildPipeline, type Pipeline } from '../../src/pipeline.ts'
+import { consentKey } from '../../src/policies/consent-options.ts'
 import type { AuthorizationServer, Policy, Ports } from '../../src/policy.ts'
-import type { Cache, Introspector, KeySource, Nonces, ReplayStore, Revocations, StatusLists } from '../../src/ports.ts'
+import type {
+  Cache,
+  ConsentSource,
+  Introspector,
+  KeySource,
+  Nonces,
+  ReplayStore,
+  Revocations,
+  StatusLists,
+} from '../../src/ports.ts'
 import type { Match } from '../../src/routes.ts'
 import { findKeys, readKeySet } from '../../src/verify/key-set.ts'
 import type { Call, CheckRequest, CheckResponse } from '../../src/wire.ts'
@@ -77,6 +88,8 @@ export interface SpineOptions {
   readonly statusLists?: StatusLists
   /** What tokens are encrypted for, for each server whose configuration says that they are. */
   readonly recipient?: AuthorizationServer['recipient']
+  /** Who is asked about consents, wherever the configuration says that somebody is. */
+  readonly consents?: ConsentSource
   readonly replays?: ReplayStore
   readonly nonces?: Nonces
   /** Policies that run instead of those of the route of that name. */
@@ -103,6 +116,11 @@ export function buildTestCheck(options: SpineOptions = {}) {
           unasked: unaskedLifetime(server),
         },
       ]),
+    ),
+    consents: new Map(
+      consentSettings(reading.config).flatMap((one) =>
+        options.consents ? [[consentKey(one.options), options.consents] as const] : [],
+      ),
     ),
     replays: options.replays ?? testReplays(clock),
     proofKeys: keyMemory(),

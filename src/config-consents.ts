@@ -1,0 +1,75 @@
+import type { Config, RouteConfig } from './config.ts'
+import type { Locate } from './config-files.ts'
+import { entryOf } from './config-policies.ts'
+import type { ConsentOptions } from './policies/consent-options.ts'
+import type { Problem } from './problems.ts'
+
+/** The consent policy of each route that has one, and where it is written. */
+export const consentSettings = ({
+  routes,
+}: Pick<Config, 'routes'>): readonly { readonly at: Problem['path']; readonly options: ConsentOptions }[] =>
+  routes.flatMap((route) => {
+    const entry = entryOf(route, 'consent')
+    // Parsed by the very schema this type comes from.
+    return entry ? [{ at: entry.at, options: entry.options as ConsentOptions }] : []
+  })
+
+/** The same route with the files of its consent policy located. */
+export function locateConsents(route: RouteConfig, locate: Locate): RouteConfig {
+  return {
+    ...route,
+    policies: route.policies.map((entry) => {
+      if (entry.name !== 'consent') return entry
+      const options = entry.options as ConsentOptions
+      const { file, http } = options.source
+      const at = [...entry.at, 'source']
+      const found = (name: 'key' | 'certificate', value: string | undefined) =>
+        value === undefined ? {} : { [name]: locate([...at, 'http', name], value) }
+      const source = {
+        ...options.source,
+        ...(file !== undefined && { file: locate([...at, 'file'], file) }),
+        ...(http && { http: { ...http, ...found('key', http.key), ...found('certificate', http.certificate) } }),
+      }
+      return { ...entry, options: { ...options, source } }
+    }),
+  }
+}
+
+/** What the options of one route cannot say alone. */
+export function checkConsents(route: RouteConfig, { authorizationServers }: Config): readonly Problem[] {
+  const entry = entryOf(route, 'consent')
+  if (!entry) return []
+  const { id, source, accounts, single } = entry.options as ConsentOptions
+  const problems: Problem[] = []
+  const names = route.template.segments.flatMap((segment) => ('name' in segment ? [segment.name] : []))
+  for (const [index, name] of accounts.entries())
+    if (!names.includes(name))
+      problems.push({
+        path: [...entry.at, 'accounts', index],
+        message: `${route.path} has no parameter {${name}} that could be an account of the consent`,
+      })
+  if (single.length > 0 && route.policies.at(-1)?.name !== 'consent')
+    problems.push({
+      path: entry.at,
+      message: 'what uses a consent up comes last: whatever is refused after it would have used it up for nothing',
+    })
+  const asked = authorizationServers.flatMap(({ revocation: { introspection } }) => introspection ?? [])
+  for (const [key, wanted] of [
+    ['id', id.introspection],
+    ['source', source.introspection],
+  ] as const)
+    if (wanted !== undefined && asked.length === 0)
+      problems.push({
+        path: [...entry.at, key, 'introspection'],
+        message: 'no authorization server is asked about tokens: revocation.introspection says how',
+      })
+  if (source.introspection !== undefined && asked.some(({ cache }) => cache > LONGEST))
+    problems.push({
+      path: [...entry.at, 'source', 'introspection'],
+      message: 'answers about tokens are remembered longer than 5s: set revocation.introspection.cache to 5s or less',
+    })
+  return problems
+}
+
+/** Seconds that a consent may be believed (AZ-14). */
+const LONGEST = 5
