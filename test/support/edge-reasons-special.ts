@@ -34,6 +34,13 @@ export const elsewhereReasons = {
   introspection_unavailable: 'test/e2e/introspection.test.ts',
   token_revoked: 'test/e2e/revocation.test.ts',
   revocation_unavailable: 'test/e2e/revocation.test.ts',
+  consent_missing: 'test/e2e/consent.test.ts',
+  consent_unknown: 'test/e2e/consent.test.ts',
+  consent_foreign: 'test/e2e/consent.test.ts',
+  consent_inactive: 'test/e2e/consent.test.ts',
+  consent_spent: 'test/e2e/consent.test.ts',
+  consent_insufficient: 'test/e2e/consent.test.ts',
+  consent_unavailable: 'test/e2e/consent.test.ts',
   audit_unavailable: 'test/e2e/audit.test.ts',
   client_certificate_malformed: 'test/e2e/forwarded-certificates.test.ts',
 } as const satisfies Partial<Record<DenyReason, string>>

@@ -28,7 +28,7 @@ const source = (pattern: string): readonly (readonly [name: string, text: string
 const messages = [
   ...source('src/config*.ts'),
   ...source('src/io/{config-file,yaml-structure}.ts'),
-  ...source('src/policies/{access-token,fapi-headers,scopes,sender-constraint}.ts'),
+  ...source('src/policies/{access-token,consent-options,fapi-headers,scopes,sender-constraint}.ts'),
 ].flatMap(([file, text]) =>
   [...text.matchAll(/\b(?:message|error)(?::| =) ('(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)/g)].map(
     ([, literal = '']) => [file, literal.slice(1, -1)] as const,
