@@ -21,22 +21,34 @@ export function locateConsents(route: RouteConfig, locate: Locate): RouteConfig 
     policies: route.policies.map((entry) => {
       if (entry.name !== 'consent') return entry
       const options = entry.options as ConsentOptions
-      const { file, http } = options.source
+      const { file, http, grpc } = options.source
       const at = [...entry.at, 'source']
-      const found = (name: 'key' | 'certificate', value: string | undefined) =>
-        value === undefined ? {} : { [name]: locate([...at, 'http', name], value) }
       const source = {
         ...options.source,
         ...(file !== undefined && { file: locate([...at, 'file'], file) }),
-        ...(http && { http: { ...http, ...found('key', http.key), ...found('certificate', http.certificate) } }),
+        ...(http && { http: locateKeys(http, [...at, 'http'], locate) }),
+        ...(grpc && { grpc: locateKeys(grpc, [...at, 'grpc'], locate) }),
       }
       return { ...entry, options: { ...options, source } }
     }),
   }
 }
 
+function locateKeys<T extends { readonly key: string; readonly certificate?: string | undefined }>(
+  service: T,
+  at: Problem['path'],
+  locate: Locate,
+): T {
+  const { key, certificate } = service
+  return {
+    ...service,
+    key: locate([...at, 'key'], key),
+    ...(certificate !== undefined && { certificate: locate([...at, 'certificate'], certificate) }),
+  }
+}
+
 /** What the options of one route cannot say alone. */
-export function checkConsents(route: RouteConfig, { authorizationServers }: Config): readonly Problem[] {
+export function checkConsents(route: RouteConfig, { authorizationServers, outbound }: Config): readonly Problem[] {
   const entry = entryOf(route, 'consent')
   if (!entry) return []
   const { id, source, accounts, single } = entry.options as ConsentOptions
@@ -52,6 +64,11 @@ export function checkConsents(route: RouteConfig, { authorizationServers }: Conf
     problems.push({
       path: entry.at,
       message: 'what uses a consent up comes last: whatever is refused after it would have used it up for nothing',
+    })
+  if (source.grpc && outbound.proxy !== undefined)
+    problems.push({
+      path: [...entry.at, 'source', 'grpc'],
+      message: 'gRPC does not go through outbound.proxy: use source.http',
     })
   const asked = authorizationServers.flatMap(({ revocation: { introspection } }) => introspection ?? [])
   for (const [key, wanted] of [

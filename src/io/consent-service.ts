@@ -1,17 +1,13 @@
-import { type KeyObject, randomUUID, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { RequestOptions } from 'node:https'
-import { SignJWT } from 'jose'
 import type { ConsentService } from '../policies/consent-options.ts'
 import type { ConsentQuestion, ConsentStatement } from '../ports.ts'
 import { readConsent } from '../verify/consent-record.ts'
-import { type Reading, read, unreadable } from '../verify/reading.ts'
-import { own, readJsonObject } from '../verify/strict-json.ts'
-import { algorithmOf } from './client-authentication.ts'
+import { type Reading, read } from '../verify/reading.ts'
+import { readJsonObject } from '../verify/strict-json.ts'
+import { readShowing } from './consent-showing.ts'
 import { exchange, get, only, parse, placed, post } from './fetch.ts'
 import type { Fetched } from './fetch-outcome.ts'
 import type { Outbound } from './outbound.ts'
-import { readPrivateKey } from './private-key.ts'
 
 /** How a question ended; `fault`: the service failed as it would have for any consent. */
 export interface ConsentOutcome {
@@ -28,20 +24,12 @@ export interface ConsentCalls {
 /** Bytes of an answer, and members in it. */
 const MAX_ANSWER = 65_536
 const LIMITS = { depth: 4, members: 2048 }
-/** Seconds; an assertion is made for the request it goes with. */
-const ASSERTION_LIFETIME = 60
-
-interface Showing {
-  /** The client certificate of the connection, PEM. */
-  readonly tls: RequestOptions
-  readonly authorize: (now: number) => Promise<string | undefined>
-}
 
 /** The calls to a service as its options say; `demo/consent-service.yaml` describes its side of them. */
 export function readConsentService(service: ConsentService, outbound: () => Outbound): Reading<ConsentCalls> {
-  const showing = readShowing(service)
+  const showing = readShowing(service, new URL(service.url.replace('{id}', '-')).origin)
   if (!showing.ok) return showing
-  const { tls, authorize } = showing.value
+  const { identity, authorize } = showing.value
   const send = async (question: ConsentQuestion, more: string, call: RequestOptions, body?: string) => {
     const target = parse(service.url.replace('{id}', encodeURIComponent(question.id)) + more)
     if (!target.ok) return target
@@ -53,7 +41,7 @@ export function readConsentService(service: ConsentService, outbound: () => Outb
       ...(authorization !== undefined && { authorization }),
     }
     const limits = { ...outbound(), timeout: service.timeout * 1000, maxBytes: MAX_ANSWER }
-    const fetched = await exchange(target.value, { ...call, ...tls, headers }, limits, only('json'), body)
+    const fetched = await exchange(target.value, { ...call, ...identity, headers }, limits, only('json'), body)
     // Where a consent is looked up names it, and messages go to the log.
     return placed(fetched, new URL(service.url.replace('{id}', `-${more}`)))
   }
@@ -83,40 +71,4 @@ function settle(fetched: Fetched): ConsentOutcome {
   return record.ok
     ? { statement: { kind: 'found', record: record.value }, fault: false }
     : { statement: { kind: 'unavailable', detail: `the consent service: ${record.problem}` }, fault: false }
-}
-
-function readShowing(service: ConsentService): Reading<Showing> {
-  const file = readPrivateKey(service.key)
-  if (!file) return unreadable(`${service.key}: it holds no private key, as PEM or JWK, that can be read`)
-  if (service.certificate !== undefined) return readIdentity(service.certificate, file.key)
-  const { clientId = '' } = service
-  const algorithm = algorithmOf(file.key)
-  if (!algorithm)
-    return unreadable(`${service.key}: the key is neither on P-256 nor Ed25519 nor an RSA key of 2048 bits or more`)
-  const kid = file.jwk && own(file.jwk, 'kid')
-  const header = { alg: algorithm, ...(typeof kid === 'string' && { kid }) }
-  const audience = new URL(service.url.replace('{id}', '-')).origin
-  return read({
-    tls: {},
-    authorize: async (now) => {
-      const issuedAt = Math.floor(now)
-      const token = await new SignJWT({ iss: clientId, sub: clientId, aud: audience, jti: randomUUID() })
-        .setProtectedHeader(header)
-        .setIssuedAt(issuedAt)
-        .setExpirationTime(issuedAt + ASSERTION_LIFETIME)
-        .sign(file.key)
-      return `Bearer ${token}`
-    },
-  })
-}
-
-function readIdentity(name: string, key: KeyObject): Reading<Showing> {
-  try {
-    const cert = readFileSync(name, 'utf8')
-    if (!new X509Certificate(cert).checkPrivateKey(key)) return unreadable(`${name}: the key is not its own`)
-    const tls = { cert, key: key.export({ type: 'pkcs8', format: 'pem' }) }
-    return read({ tls, authorize: () => Promise.resolve(undefined) })
-  } catch {
-    return unreadable(`${name}: it holds no certificate that can be read`)
-  }
 }

@@ -4,6 +4,7 @@ import { consentKey } from '../policies/consent-options.ts'
 import type { ConsentSource } from '../ports.ts'
 import { type Reading, read, unreadable } from '../verify/reading.ts'
 import { readConsentFile } from './consent-file.ts'
+import { readGrpcConsentService } from './consent-grpc.ts'
 import { buildConsentLookups, type ConsentEvent, type LiveConsents } from './consent-lookups.ts'
 import { readConsentService } from './consent-service.ts'
 import type { Outbound } from './outbound.ts'
@@ -27,7 +28,7 @@ export function buildConsents(config: Config, surroundings: ConsentSurroundings)
   const services: { readonly place: string; readonly lookups: LiveConsents }[] = []
   for (const { at, options } of consentSettings(config)) {
     const key = consentKey(options)
-    const { file, http } = options.source
+    const { file, http, grpc } = options.source
     if (sources.has(key)) continue
     const spot = at.join('.')
     if (file !== undefined) {
@@ -35,15 +36,16 @@ export function buildConsents(config: Config, surroundings: ConsentSurroundings)
       if (!consents.ok) return unreadable(`${spot}.source.file: ${consents.problem}`)
       sources.set(key, consents.value)
     }
-    if (http) {
-      const calls = readConsentService(http, outbound)
-      if (!calls.ok) return unreadable(`${spot}.source.http: ${calls.problem}`)
-      const place = new URL(http.url.replace('{id}', '-')).host
-      const { cache, states } = options
-      const lookups = buildConsentLookups(calls.value, { cache, states, monotonic, observe: observe(place) })
-      sources.set(key, lookups)
-      services.push({ place, lookups })
-    }
+    const asked = http
+      ? { place: http.url.replace('{id}', '-'), calls: readConsentService(http, outbound), kind: 'http' }
+      : grpc && { place: grpc.url, calls: readGrpcConsentService(grpc, outbound), kind: 'grpc' }
+    if (!asked) continue
+    if (!asked.calls.ok) return unreadable(`${spot}.source.${asked.kind}: ${asked.calls.problem}`)
+    const place = new URL(asked.place).host
+    const { cache, states } = options
+    const lookups = buildConsentLookups(asked.calls.value, { cache, states, monotonic, observe: observe(place) })
+    sources.set(key, lookups)
+    services.push({ place, lookups })
   }
   return read({ sources, services })
 }

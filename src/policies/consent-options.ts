@@ -23,6 +23,27 @@ const id = z
   })
   .refine(oneOf, { error: 'one of claim, scope, introspection' })
 
+/** How whoever asks shows who it is, and how long it waits. */
+const asking = {
+  auth: z.enum(['mtls', 'jwt']).default('mtls'),
+  /** Private key, PEM or JWK: of the certificate, or what JWTs are signed with. */
+  key: text,
+  certificate: text.optional(),
+  /** Our name there, for `auth: jwt`. */
+  clientId: text.optional(),
+  timeout: duration(0.01, 1).prefault('200ms'),
+}
+
+interface Asking {
+  readonly auth: 'mtls' | 'jwt'
+  readonly certificate?: string | undefined
+  readonly clientId?: string | undefined
+}
+const certified = ({ auth, certificate }: Asking): boolean => (auth === 'mtls') === (certificate !== undefined)
+const named = ({ auth, clientId }: Asking): boolean => (auth === 'jwt') === (clientId !== undefined)
+const certificateRule = { path: ['certificate'], error: 'a certificate with auth: mtls, and none with auth: jwt' }
+const nameRule = { path: ['clientId'], error: 'a clientId with auth: jwt, and none with auth: mtls' }
+
 /** A consent service that is asked over https. */
 const http = z
   .strictObject({
@@ -31,22 +52,23 @@ const http = z
       .max(1024)
       .regex(/^https:\/\/[^\s/?#@{}]+(?:\/[^\s?#{}]*)?\/\{id\}$/, { error: 'an https URL that ends with /{id}' })
       .refine((url) => URL.canParse(url.replace('{id}', 'id')), { error: 'an https URL that ends with /{id}' }),
-    auth: z.enum(['mtls', 'jwt']).default('mtls'),
-    /** Private key, PEM or JWK: of the certificate, or what JWTs are signed with. */
-    key: text,
-    certificate: text.optional(),
-    /** Our name there, for `auth: jwt`. */
-    clientId: text.optional(),
-    timeout: duration(0.01, 1).prefault('200ms'),
+    ...asking,
   })
-  .refine(({ auth, certificate }) => (auth === 'mtls') === (certificate !== undefined), {
-    path: ['certificate'],
-    error: 'a certificate with auth: mtls, and none with auth: jwt',
+  .refine(certified, certificateRule)
+  .refine(named, nameRule)
+
+/** A consent service that is asked over gRPC (proto/envoyfapi/consent/v1/consent.proto). */
+const grpc = z
+  .strictObject({
+    url: z
+      .string()
+      .max(1024)
+      .regex(/^https:\/\/[^\s/?#@{}]+$/, { error: 'an https URL without path, for example https://consents:8443' })
+      .refine((url) => URL.canParse(url), { error: 'an https URL without path, for example https://consents:8443' }),
+    ...asking,
   })
-  .refine(({ auth, clientId }) => (auth === 'jwt') === (clientId !== undefined), {
-    path: ['clientId'],
-    error: 'a clientId with auth: jwt, and none with auth: mtls',
-  })
+  .refine(certified, certificateRule)
+  .refine(named, nameRule)
 
 const source = z
   .strictObject({
@@ -54,8 +76,9 @@ const source = z
     introspection: text.optional(),
     file: text.optional(),
     http: http.optional(),
+    grpc: grpc.optional(),
   })
-  .refine(oneOf, { error: 'one of claim, introspection, file, http' })
+  .refine(oneOf, { error: 'one of claim, introspection, file, http, grpc' })
 
 export const consentOptions = z
   .strictObject({
@@ -80,10 +103,13 @@ export const consentOptions = z
     /** Methods that use the consent up. */
     single: z.array(method).default([]),
   })
-  .refine(({ single, source: { http: service } }) => single.length === 0 || service !== undefined, {
-    path: ['single'],
-    error: 'methods only with source.http: what is used up has to be told to the service that knows',
-  })
+  .refine(
+    ({ single, source: { http: service, grpc: other } }) => single.length === 0 || (service ?? other) !== undefined,
+    {
+      path: ['single'],
+      error: 'methods only with source.http or source.grpc: what is used up has to be told to the service that knows',
+    },
+  )
   .refine(({ single, states }) => single.length === 0 || !states.includes('CONSUMED'), {
     path: ['states'],
     error: 'states without CONSUMED where single uses consents up',
@@ -91,7 +117,8 @@ export const consentOptions = z
 
 export type ConsentOptions = z.output<typeof consentOptions>
 export type ConsentService = z.output<typeof http>
+export type GrpcConsentService = z.output<typeof grpc>
 
 /** Lookups with the same key are one: they share what is remembered, and what is under way. */
-export const consentKey = ({ source: { http: service, file }, states, cache }: ConsentOptions): string =>
-  JSON.stringify([service ?? null, file ?? null, states, cache])
+export const consentKey = ({ source: { http: service, grpc: other, file }, states, cache }: ConsentOptions): string =>
+  JSON.stringify([service ?? null, other ?? null, file ?? null, states, cache])

@@ -21,7 +21,7 @@ test('a case that is not so fails', async () => {
 
 describe('demo/consent-service.yaml describes what is read', () => {
   const { Consent } = (parse(readFileSync('demo/consent-service.yaml', 'utf8')) as Document).components.schemas
-  test('the same states', () => expect(Consent.properties.state?.enum).toEqual(consentStates))
+  test('the same states', () => expect(Consent.properties['state']?.enum).toEqual(consentStates))
   test('the same members are required', () => {
     for (const name of Object.keys(Consent.properties)) {
       const read = readConsent(consentOf({ [name]: undefined }) as Record<string, unknown>)
