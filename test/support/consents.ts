@@ -1,4 +1,7 @@
 import type { ConsentQuestion, ConsentSource, ConsentStatement } from '../../src/ports.ts'
+import { Trace } from '../../src/trace.ts'
+import type { VerifiedToken } from '../../src/verify/access-token.ts'
+import { acceptConsent, type VerifiedConsent } from '../../src/verify/consent.ts'
 import { readConsent } from '../../src/verify/consent-record.ts'
 import { readJsonObject } from '../../src/verify/strict-json.ts'
 import { PROOF_TIME } from './proofs.ts'
@@ -34,8 +37,20 @@ export function telling(answer: unknown, used: unknown = { ...(answer as object)
   return { source, asked, keys }
 }
 
+/** A consent that was found to be the token's own. */
+export function verifiedConsent(token: VerifiedToken): VerifiedConsent {
+  const { issuer, clientId, subject } = token
+  const told = state(consentOf({ issuer, clientId, subject }))
+  if (told.kind !== 'found') throw new Error('no consent')
+  const rules = { states: ['ACTIVE'] as const, all: [], any: [], methods: new Map(), accounts: [] }
+  const occasion = { method: 'GET', parameters: new Map(), now: PROOF_TIME, trace: new Trace() }
+  const accepted = acceptConsent(told.record, 'c-1', token, rules, occasion)
+  if (!accepted.ok) throw new Error(accepted.detail)
+  return accepted.value
+}
+
 /** What the HTTP adapter would make of a body, or the word it stands for. */
-export function state(answer: unknown): ConsentStatement {
+function state(answer: unknown): ConsentStatement {
   if (answer === 'absent' || answer === 'spent') return { kind: answer }
   const object = readJsonObject(Buffer.from(JSON.stringify(answer)))
   const record = object.ok ? readConsent(object.value) : object

@@ -77,7 +77,7 @@ describe('the smallest useful file', () => {
       clientCertificateFrom: { source: 'connection' },
       log: { level: 'info' },
     }))
-  test('names seven facts to the upstream', () =>
+  test('names eight facts to the upstream', () =>
     expect(Object.fromEntries(config.identity.headers)).toEqual({
       issuer: 'x-authz-issuer',
       subject: 'x-authz-subject',
@@ -86,6 +86,7 @@ describe('the smallest useful file', () => {
       binding: 'x-authz-binding',
       thumbprint: 'x-authz-thumbprint',
       acr: 'x-authz-acr',
+      consentId: 'x-authz-consent-id',
     }))
 })
 

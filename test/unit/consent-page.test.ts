@@ -20,8 +20,8 @@ test('a case that is not so fails', async () => {
 })
 
 describe('demo/consent-service.yaml describes what is read', () => {
-  const { Consent } = (parse(readFileSync('demo/consent-service.yaml', 'utf8')) as Document).components.schemas
-  test('the same states', () => expect(Consent.properties['state']?.enum).toEqual(consentStates))
+  const { Consent }: Schemas = (parse(readFileSync('demo/consent-service.yaml', 'utf8')) as Document).components.schemas
+  test('the same states', () => expect(Consent.properties.state.enum).toEqual(consentStates))
   test('the same members are required', () => {
     for (const name of Object.keys(Consent.properties)) {
       const read = readConsent(consentOf({ [name]: undefined }) as Record<string, unknown>)
@@ -31,13 +31,15 @@ describe('demo/consent-service.yaml describes what is read', () => {
   })
 })
 
-interface Document {
-  readonly components: {
-    readonly schemas: {
-      readonly Consent: {
-        readonly required: readonly string[]
-        readonly properties: Readonly<Record<string, { readonly enum?: readonly string[] }>>
-      }
+interface Schemas {
+  readonly Consent: {
+    readonly required: readonly string[]
+    readonly properties: Readonly<Record<string, { readonly enum?: readonly string[] }>> & {
+      readonly state: { readonly enum: readonly string[] }
     }
   }
+}
+
+interface Document {
+  readonly components: { readonly schemas: Schemas }
 }
