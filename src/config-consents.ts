@@ -51,7 +51,7 @@ function locateKeys<T extends { readonly key: string; readonly certificate?: str
 export function checkConsents(route: RouteConfig, { authorizationServers, outbound }: Config): readonly Problem[] {
   const entry = entryOf(route, 'consent')
   if (!entry) return []
-  const { id, source, accounts, single } = entry.options as ConsentOptions
+  const { id, source, accounts, single, permissions } = entry.options as ConsentOptions
   const problems: Problem[] = []
   const names = route.template.segments.flatMap((segment) => ('name' in segment ? [segment.name] : []))
   for (const [index, name] of accounts.entries())
@@ -60,6 +60,12 @@ export function checkConsents(route: RouteConfig, { authorizationServers, outbou
         path: [...entry.at, 'accounts', index],
         message: `${route.path} has no parameter {${name}} that could be an account of the consent`,
       })
+  const free = unasked(route, permissions)
+  if (free.length > 0)
+    problems.push({
+      path: [...entry.at, 'permissions', 'methods'],
+      message: `no permission is asked for ${free.join(', ')}; leave them out of the route's methods, or write ${free[0]}: []`,
+    })
   if (single.length > 0 && route.policies.at(-1)?.name !== 'consent')
     problems.push({
       path: entry.at,
@@ -86,6 +92,13 @@ export function checkConsents(route: RouteConfig, { authorizationServers, outbou
       message: 'answers about tokens are remembered longer than 5s: set revocation.introspection.cache to 5s or less',
     })
   return problems
+}
+
+/** Methods that permissions by method leave out, where nothing else is asked: that has to be written down. */
+function unasked({ methods: taken }: RouteConfig, { all, any, methods }: ConsentOptions['permissions']) {
+  const named: readonly string[] = Object.keys(methods)
+  if (named.length === 0 || all.length > 0 || any.length > 0) return []
+  return taken.filter((one) => !named.includes(one) && !(one === 'HEAD' && named.includes('GET')))
 }
 
 /** Seconds that a consent may be believed (AZ-14). */

@@ -29,7 +29,7 @@ import type { LiveStatusLists } from './io/status-lists.ts'
 import { type Memory, monotonic, wall } from './memory.ts'
 import type { Metrics } from './metrics.ts'
 import type { Ports } from './policy.ts'
-import type { Introspector, Nonces } from './ports.ts'
+import type { ConsentSource, Introspector, Nonces } from './ports.ts'
 import type { DenyList } from './verify/deny-list.ts'
 import type { OpenedToken } from './verify/encrypted-token.ts'
 import { buildNonces, type NonceSecret, settleSecrets } from './verify/nonce.ts'
@@ -73,6 +73,7 @@ export interface World {
   readonly standIns?: {
     readonly introspector?: Introspector | undefined
     readonly nonces?: Nonces | undefined
+    readonly consents?: ((source: ConsentSource) => ConsentSource) | undefined
     /** Nothing that replicas share is opened. */
     readonly alone?: boolean
   }
@@ -161,7 +162,7 @@ export function buildGeneration(
     // A new one per configuration: what was verified under other rules is verified again.
     signedTokens: boundedCache<true>(50_000, 60, hooks),
     openedTokens: boundedCache<OpenedToken>(2000, 60),
-    consents: consents.value.sources,
+    consents: new Map([...consents.value.sources].map(([key, source]) => [key, standIns.consents?.(source) ?? source])),
     // About a tenth of a second of work for RSA keys of 2048 bits and two processors.
     openings: buildPlaces(256),
     meter: { now: monotonic, took: (policy) => bindPolicy(metrics, policy) },

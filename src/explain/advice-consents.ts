@@ -1,6 +1,6 @@
 import type { Advice } from './advice.ts'
 
-const clause = 'docs/consent.md'
+const clause = 'FAPI 2.0 Security Profile section 5.3.4'
 
 /** What to do about consents. */
 export const consentAdvice = {

@@ -27,7 +27,14 @@ export const consent = policyKind({
       const clientOnly = refuseClientOnly(token, trace)
       if (clientOnly) return clientOnly
       const named = readConsentId(token, where)
-      if (!trace.holds('token names a consent', 'docs/consent.md', named.ok, named.ok ? named.value : named.problem))
+      if (
+        !trace.holds(
+          'token names a consent',
+          'FAPI 2.0 Security Profile section 5.3.4',
+          named.ok,
+          named.ok ? named.value : named.problem,
+        )
+      )
         return deny('consent_missing', named.ok ? '' : named.problem)
       if (!named.ok) return deny('consent_missing', named.problem)
       const id = named.value
@@ -56,7 +63,12 @@ function judge(
 ): Yield {
   const { attributes, parameters, now, trace } = request
   const found = statement.kind === 'found'
-  const known = trace.holds('consent found', 'docs/consent.md', found, found ? undefined : statement.kind)
+  const known = trace.holds(
+    'consent found',
+    'FAPI 2.0 Security Profile section 5.3.4',
+    found,
+    found ? undefined : statement.kind,
+  )
   if (!known || !found) {
     if (statement.kind === 'absent') return deny('consent_unknown', 'there is no such consent')
     if (statement.kind === 'spent') return deny('consent_spent', 'the consent was used before')
@@ -83,7 +95,10 @@ async function spend(
   const { trace } = request
   const used = statement.kind === 'found' && statement.record.state === 'CONSUMED'
   const same = statement.kind === 'found' && isSame(statement.record, question)
-  if (trace.holds('consent used up', 'docs/consent.md', used && same, statement.kind, 'CONSUMED')) return accepted
+  if (
+    trace.holds('consent used up', 'FAPI 2.0 Security Profile section 5.3.4', used && same, statement.kind, 'CONSUMED')
+  )
+    return accepted
   if (statement.kind === 'spent') return deny('consent_spent', 'the consent was used before')
   if (statement.kind === 'absent') return deny('consent_unknown', 'there is no such consent any more')
   return deny(

@@ -39,7 +39,7 @@ export interface ConsentOccasion {
   readonly trace: Trace
 }
 
-const CLAUSE = 'docs/consent.md'
+const CLAUSE = 'FAPI 2.0 Security Profile section 5.3.4'
 
 /** AZ-11 to AZ-13: the consent that was asked for, this client's and user's, in force, and it covers the request. */
 export function acceptConsent(
