@@ -121,7 +121,7 @@ function refuseAccounts(
   for (const name of rules.accounts) {
     const wanted = decode(parameters.get(name))
     const listed = wanted !== undefined && accounts?.includes(wanted) === true
-    if (!trace.holds(`consent account {${name}}`, CLAUSE, listed, wanted, accounts))
+    if (!trace.holds('consent account', CLAUSE, listed, wanted, accounts))
       return deny('consent_insufficient', 'the account is not one of the consent')
   }
   return undefined
