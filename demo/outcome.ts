@@ -42,7 +42,9 @@ function bodyError(body: string): string | undefined {
 
 /** Identity headers that the service writes; any other one can only come from the client. */
 const ours: ReadonlySet<string> = new Set(
-  ['issuer', 'subject', 'client-id', 'scope', 'binding', 'thumbprint', 'acr'].map((name) => `x-authz-${name}`),
+  ['issuer', 'subject', 'client-id', 'scope', 'binding', 'thumbprint', 'acr', 'consent-id'].map(
+    (name) => `x-authz-${name}`,
+  ),
 )
 
 /** Who the upstream takes the client for, and everything it should not have received. */

@@ -206,6 +206,38 @@ function sendMtls({ setting, tokens }: Scene, http2: boolean, who: 'client' | 'o
   return send(setting.edge, { url: `${MTLS}/accounts`, headers, certificate: setting.pki[who], http2 })
 }
 
+const BALANCES = `${API}/accounts/DE-1/balances`
+
+async function readBalances(scene: Scene): Promise<Answer> {
+  return get(scene, await proven(scene, { url: BALANCES, token: scene.tokens.consented }), BALANCES)
+}
+
+/** A consent that its user takes back between two requests. */
+const consents: readonly DemoRequest[] = [
+  {
+    does: 'balances, with the consent of the user',
+    expected: passes('user-1 or tpp-dpop (dpop)'),
+    send: async (scene) => {
+      const { consents: service, authorizationServer } = scene.setting
+      service.put({
+        ...{ consentId: 'c-1', state: 'ACTIVE', issuer: authorizationServer.issuer, clientId: 'tpp-dpop' },
+        ...{ subject: 'user-1', permissions: ['ReadBalances'], accounts: ['DE-1'] },
+      })
+      return await readBalances(scene)
+    },
+  },
+  {
+    does: 'the same, two seconds after the user took it back',
+    expected: refused('403 access_denied', 'consent_inactive'),
+    send: async (scene) => {
+      scene.setting.consents.revoke('c-1')
+      // As long as the answer before may be believed.
+      await new Promise((resolve) => setTimeout(resolve, 2100))
+      return await readBalances(scene)
+    },
+  },
+]
+
 const TRANSFERS = `${API}/transfers`
 const transfer = { method: 'POST', url: TRANSFERS, body: '{"amount":"10.00"}' }
 
@@ -264,6 +296,7 @@ export const requests = ({ replica }: Setting): readonly DemoRequest[] => [
   ...badProofs,
   ...badTokens,
   ...badRequests,
+  ...consents,
   ...nonces,
   ...(replica ? replicas : []),
 ]

@@ -16,6 +16,8 @@ export interface Scene {
     readonly mtls: string
     /** Bound to nothing. */
     readonly plain: string
+    /** Bound to `dpopKey`, of a user, names the consent `c-1`. */
+    readonly consented: string
     /** Bound to `dpopKey`; ended an hour ago. */
     readonly expired: string
     /** Bound to `dpopKey`; for another API. */
@@ -53,6 +55,7 @@ export async function setScene(setting: Setting): Promise<Scene> {
       payments: await fetchToken(source, clients.dpop, 'payments', dpopKey),
       mtls: await fetchToken(source, clients.mtls, 'accounts'),
       plain: await fetchToken(source, clients.legacy, 'accounts'),
+      consented: await sign({ ...claims, sub: 'user-1', consent_id: 'c-1' }, signingKey),
       expired: await sign({ ...claims, iat: now - 3900, exp: now - 3600 }, signingKey),
       foreign: await sign({ ...claims, aud: 'https://api.other.example' }, signingKey),
       tampered: tamper(dpop),

@@ -12,6 +12,7 @@ import {
   startAuthorizationServer,
 } from './authorization-server.ts'
 import type { Client, Edge } from './client.ts'
+import { type ConsentService, startConsentService } from './consent-service.ts'
 import { type Pki, writePki } from './pki.ts'
 import type { Ports } from './ports.ts'
 import { type LogRecord, type ServiceProcess, startServiceProcess } from './service-process.ts'
@@ -31,6 +32,7 @@ export interface Setting {
   readonly edge: Edge
   readonly authorizationServer: AuthorizationServer
   readonly upstream: Upstream
+  readonly consents: ConsentService
   readonly service: () => ServiceProcess
   /** Starts the service again after it was stopped or killed. */
   readonly restartService: () => Promise<ServiceProcess>
@@ -128,13 +130,17 @@ async function startParts(options: SettingOptions, cleanup: Cleanup): Promise<Se
   say(`upstream              answers with what it received, http://127.0.0.1:${ports.upstream}`)
   const upstream = await startUpstream(ports.upstream)
   cleanup.add(upstream.stop)
+  const consents = await startConsentService(pki.consents, pki.internal.certificate)
+  cleanup.add(consents.stop)
+  say(`consent service       over mutual TLS, ${consents.origin}`)
 
   say(`envoy-fapi            ${options.config ?? 'demo/envoy-fapi.yaml'}, mTLS gRPC on 127.0.0.1:${ports.check}`)
   say('                      not ready for 11 s: a proof made before its start, or dated 10 s ahead of it, may have')
   say(
     `                      been used already${options.replicas ? ', because this Redis is new' : ' (stores.afterRestart: refuse)'}`,
   )
-  const common = { ...options, environment: { ...options.environment, ...sharedEnvironment(options) } }
+  const environment = { CONSENTS: consents.origin, ...options.environment, ...sharedEnvironment(options) }
+  const common = { ...options, environment }
   const starting = startService(common, pki, authorizationServer.issuer, cleanup)
   const replica =
     options.replicas && startReplica(common, options.replicas.ports, pki, authorizationServer.issuer, cleanup)
@@ -152,6 +158,7 @@ async function startParts(options: SettingOptions, cleanup: Cleanup): Promise<Se
     edge: { port: ports.edge, ca: pki.authority.certificate },
     authorizationServer,
     upstream,
+    consents,
     service: () => service,
     restartService: async () => {
       service = await startService(common, pki, authorizationServer.issuer, cleanup)

@@ -161,11 +161,12 @@ const nowhere = {
 
 /** The policies of the matched route. */
 function pass(arrival: Arrival, call: Call): Passage | Promise<Passage> {
-  const { attributes, match, denial, trace, now } = arrival
+  const { attributes, match, denial, trace, now, interactionId } = arrival
   if (denial) return refused(denial)
   if (!attributes || !match) return refused(deny('internal_error', 'neither a route nor a denial'))
   const { route, parameters, target } = match
-  return route.pipeline({ attributes, route: route.name, parameters, target, peer: call.peer, now, trace })
+  const request = { attributes, parameters, target, interactionId, now, trace }
+  return route.pipeline({ ...request, route: route.name, peer: call.peer })
 }
 
 /** Encodes the decision and records it; both before anything leaves, so an allow without a record cannot happen. */

@@ -1,5 +1,6 @@
 import type { Config, ServerConfig } from './config.ts'
 import { locateClientCertificate } from './config-client-certificates.ts'
+import { locateConsents } from './config-consents.ts'
 import { locateDenyList } from './config-revocation.ts'
 import { locateStores } from './config-stores.ts'
 import type { Problem } from './problems.ts'
@@ -33,10 +34,12 @@ export function locateFiles(config: Config, { file: locate, unread, directory, p
     outbound: { ...config.outbound, ...(ca !== undefined && { ca: locate(['outbound', 'ca'], ca) }) },
     stores: locateStores(config.stores, locate),
     audit: locateAudit(config.audit, locate, place),
-    routes: config.routes.map((route) => ({
-      ...route,
-      policies: route.policies.map((entry) => locateClientCertificate(entry, locate, unread)),
-    })),
+    routes: config.routes.map((route) =>
+      locateConsents(
+        { ...route, policies: route.policies.map((entry) => locateClientCertificate(entry, locate, unread)) },
+        locate,
+      ),
+    ),
     authorizationServers: config.authorizationServers.map((server, index) =>
       locateOfServer(server, ['authorizationServers', index], locate, directory),
     ),

@@ -1,7 +1,15 @@
 import { z } from 'zod'
 
 /** Parts of the service whose lines can be wanted more or less of than of the others. */
-export const components = ['configuration', 'decisions', 'introspection', 'keys', 'replay', 'server'] as const
+export const components = [
+  'configuration',
+  'consent',
+  'decisions',
+  'introspection',
+  'keys',
+  'replay',
+  'server',
+] as const
 
 const level = z.enum(['debug', 'info', 'warn', 'error'])
 

@@ -67,7 +67,7 @@ export function readPolicies(route: ParsedRoute, at: Path, kind: RouteKind, read
   const added = standardOrder
     .filter((policy) => Object.hasOwn(written, policy))
     .map((policy) => ({ name: policy, options: own(written, policy), at: [...at, policy] }))
-  return added.reduce(join, base).map((entry) => parse(entry, problems))
+  return added.reduce(join, base).flatMap((entry) => parse(entry, problems) ?? [])
 }
 
 /** The entries of a pipeline as they are written; undefined when there is no such pipeline. */
@@ -119,11 +119,13 @@ function merge(base: unknown, over: unknown): unknown {
 }
 
 /** Options that are fine on the pipeline and fine on the route can still contradict each other. */
-function parse(entry: PolicyEntry, problems: Problem[]): PolicyEntry {
+function parse(entry: PolicyEntry, problems: Problem[]): PolicyEntry | undefined {
   const { name, options, at } = entry
   const parsed = policies[name].options.safeParse(options)
   if (parsed.success) return { ...entry, options: parsed.data }
   for (const { path, message } of describeIssues(parsed.error.issues, options))
     problems.push({ path: [...at, ...path], message })
-  return { name, options: policies[name].options.parse({}), at }
+  // Where there are no defaults nothing more is said of it; the configuration is refused anyway.
+  const standard = policies[name].options.safeParse({})
+  return standard.success ? { name, options: standard.data, at } : undefined
 }

@@ -1,5 +1,6 @@
 import type { Config, RouteConfig } from './config.ts'
 import { checkClientCertificates } from './config-client-certificates.ts'
+import { checkConsents } from './config-consents.ts'
 import { entryOf, type PolicyEntry } from './config-policies.ts'
 import { checkTokens } from './config-token-checks.ts'
 import { covers, overlaps } from './path-template.ts'
@@ -17,6 +18,7 @@ export const checkRoute = (route: RouteConfig, before: readonly RouteConfig[], c
   ...checkPossession(route, config),
   ...checkScopes(route),
   ...checkClientCertificates(route, config),
+  ...checkConsents(route, config),
   ...checkHidden(route, before, config),
 ]
 

@@ -135,6 +135,7 @@ const policyOptions = {
   senderConstraint: policies.senderConstraint.options.optional(),
   certificateClient: policies.certificateClient.options.optional(),
   scopes: policies.scopes.options.optional(),
+  consent: policies.consent.options.optional(),
 } satisfies Record<PolicyName, z.ZodType>
 
 const policyNames = [
@@ -144,6 +145,7 @@ const policyNames = [
   'senderConstraint',
   'certificateClient',
   'scopes',
+  'consent',
 ] as const
 
 const policyEntry = z.union([

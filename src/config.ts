@@ -172,6 +172,7 @@ const defaultNames: readonly (readonly [IdentityFact, string])[] = [
   ['certificateSerial', 'x-authz-certificate-serial'],
   ['certificateThumbprint', 'x-authz-certificate-thumbprint'],
   ['certificateRoles', 'x-authz-certificate-roles'],
+  ['consentId', 'x-authz-consent-id'],
 ]
 
 /** A list selects among the default names; a map gives names of its own to the facts it lists. */

@@ -29,6 +29,9 @@ const stranger = (description: string) =>
 const unavailable = (description: string, retryAfter: number) =>
   ({ status: 503, error: 'temporarily_unavailable', description, challenge: 'none', retryAfter }) as const
 
+const refused = (description: string) =>
+  ({ status: 403, error: 'access_denied', description, challenge: 'none' }) as const
+
 /** Every reason we deny for, and its answer. No other file picks a status or an error code. */
 export const answers = {
   request_malformed: malformed('The request is malformed'),
@@ -137,6 +140,13 @@ export const answers = {
     challenge: 'used',
   },
 
+  consent_missing: refused('The access token stands for no consent of a user'),
+  consent_unknown: refused('There is no such consent for this client and user'),
+  consent_foreign: refused('There is no such consent for this client and user'),
+  consent_inactive: refused('The consent is not in force'),
+  consent_spent: refused('The consent has been used before'),
+  consent_insufficient: refused('The consent does not cover this request'),
+
   replay_quota: {
     status: 429,
     error: 'too_many_requests',
@@ -151,6 +161,7 @@ export const answers = {
   introspection_unavailable: unavailable('The authorization server could not be asked about the access token', 2),
   revocation_unavailable: unavailable('It is not known whether the access token has been revoked', 2),
   certificate_status_unavailable: unavailable('It is not known whether the client certificate has been revoked', 2),
+  consent_unavailable: unavailable('The consent could not be looked up', 2),
   audit_unavailable: unavailable('Decisions cannot be recorded', 1),
   deadline: unavailable('The decision took too long', 1),
   overload: unavailable('Too many requests at once', 1),

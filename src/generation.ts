@@ -10,6 +10,8 @@ import { boundedCache } from './io/caches.ts'
 import { observeCrls, observeOcsp } from './io/certificate-observation.ts'
 import { type AuthoritiesByOptions, buildClientAuthorities, closeAuthorities } from './io/client-authorities.ts'
 import type { LoadedConfig } from './io/config-file.ts'
+import { observeConsents } from './io/consent-observation.ts'
+import { buildConsents, type Consents } from './io/consents.ts'
 import { readRecipients } from './io/decryption-keys.ts'
 import { fetchDocument, fetchJson, postForm } from './io/fetch.ts'
 import { getBytes, postBytes } from './io/fetch-bytes.ts'
@@ -30,7 +32,7 @@ import type { LiveStatusLists } from './io/status-lists.ts'
 import { type Memory, monotonic, wall } from './memory.ts'
 import type { Metrics } from './metrics.ts'
 import type { Ports } from './policy.ts'
-import type { Introspector, Nonces } from './ports.ts'
+import type { ConsentSource, Introspector, Nonces } from './ports.ts'
 import type { DenyList } from './verify/deny-list.ts'
 import type { OpenedToken } from './verify/encrypted-token.ts'
 import { buildNonces, type NonceSecret, settleSecrets } from './verify/nonce.ts'
@@ -46,6 +48,8 @@ export interface Generation {
   readonly nonceSecrets: readonly NonceSecret[]
   /** Servers that are asked about tokens, by name. */
   readonly introspectors: ReadonlyMap<string, LiveIntrospector>
+  /** Who is asked about consents. */
+  readonly consents: Consents
   /** Of the servers that have some, by name. */
   readonly statusLists: ReadonlyMap<string, LiveStatusLists>
   /** Revoked tokens of the servers that have a list, by name. */
@@ -74,6 +78,7 @@ export interface World {
   readonly standIns?: {
     readonly introspector?: Introspector | undefined
     readonly nonces?: Nonces | undefined
+    readonly consents?: ((source: ConsentSource) => ConsentSource) | undefined
     /** Nothing that replicas share is opened. */
     readonly alone?: boolean
   }
@@ -112,6 +117,12 @@ export function buildGeneration(
     observe: observeIntrospection(metrics, log.of('introspection')),
   })
   if (!introspectors.ok) return introspectors
+  const consents = buildConsents(config, {
+    outbound: () => memory.outbound,
+    monotonic,
+    observe: observeConsents(metrics, log.of('consent')),
+  })
+  if (!consents.ok) return consents
   const recipients = readRecipients(config)
   if (!recipients.ok) return recipients
   const holder = before && { ...before, config: before.loaded.config }
@@ -179,6 +190,7 @@ export function buildGeneration(
     // A new one per configuration: what was verified under other rules is verified again.
     signedTokens: boundedCache<true>(50_000, 60, hooks),
     openedTokens: boundedCache<OpenedToken>(2000, 60),
+    consents: new Map([...consents.value.sources].map(([key, source]) => [key, standIns.consents?.(source) ?? source])),
     // About a tenth of a second of work for RSA keys of 2048 bits and two processors.
     openings: buildPlaces(256),
     meter: { now: monotonic, took: (policy) => bindPolicy(metrics, policy) },
@@ -190,6 +202,7 @@ export function buildGeneration(
     rules,
     sources,
     introspectors: introspectors.value,
+    consents: consents.value,
     statusLists,
     revocations: revocations.value,
     clientAuthorities: clientAuthorities.value,

@@ -16,6 +16,7 @@ export const identityFacts = [
   'certificateSerial',
   'certificateThumbprint',
   'certificateRoles',
+  'consentId',
 ] as const
 export type IdentityFact = (typeof identityFacts)[number]
 
@@ -89,6 +90,7 @@ function facts(admission: Admission): readonly (readonly [IdentityFact, string |
     ['certificateSerial', certificate?.serial],
     ['certificateThumbprint', certificate?.thumbprint],
     ['certificateRoles', certificate?.roles.join(' ')],
+    ['consentId', admission.consent?.id],
   ]
 }
 

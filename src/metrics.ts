@@ -82,6 +82,20 @@ export function buildMetrics() {
       ...common('histogram', 'introspection_duration_seconds', ['server'], 'Time from a question to its answer.'),
       buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1],
     }),
+    consentLookups: counter(
+      'consent_lookups_total',
+      ['service', 'result'],
+      'Consents looked up by what came of it: found, absent, spent, unavailable, remembered, or refused without being asked.',
+    ),
+    consentDuration: new Histogram({
+      ...common(
+        'histogram',
+        'consent_duration_seconds',
+        ['service'],
+        'Time from a question about a consent to its answer.',
+      ),
+      buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1],
+    }),
     statusListFetches: counter(
       'status_list_fetches_total',
       ['server', 'result'],

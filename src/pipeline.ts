@@ -3,6 +3,7 @@ import type { Evidence, Fact, Policy, RoutedRequest } from './policy.ts'
 import { isVerifiedToken } from './verify/access-token.ts'
 import { isVerifiedBinding } from './verify/binding.ts'
 import { isVerifiedCertificate } from './verify/client-certificate.ts'
+import { isVerifiedConsent } from './verify/consent.ts'
 
 /** How far a pipeline came: what was proven, and the denial that stopped it, if one did. */
 export interface Passage {
@@ -18,6 +19,7 @@ const genuine: { readonly [F in Fact]: (value: unknown) => boolean } = {
   certificate: isVerifiedCertificate,
   token: isVerifiedToken,
   binding: isVerifiedBinding,
+  consent: isVerifiedConsent,
 }
 
 /** Evidence that some request was judged by. It is about that request alone, so none may bring it a second time. */

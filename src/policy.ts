@@ -4,6 +4,7 @@ import type { Result } from './denial.ts'
 import type {
   Cache,
   ClientAuthorities,
+  ConsentSource,
   Introspector,
   KeySource,
   Meter,
@@ -18,6 +19,7 @@ import type { Trace } from './trace.ts'
 import type { VerifiedToken } from './verify/access-token.ts'
 import type { VerifiedBinding } from './verify/binding.ts'
 import type { VerifiedCertificate } from './verify/client-certificate.ts'
+import type { VerifiedConsent } from './verify/consent.ts'
 import type { OpenedToken, Recipient } from './verify/encrypted-token.ts'
 
 /** What has been proven about a request. Each member can only be made by its verifier, which seals it at run time. */
@@ -26,6 +28,7 @@ export interface Evidence {
   readonly certificate: VerifiedCertificate
   readonly token: VerifiedToken
   readonly binding: VerifiedBinding
+  readonly consent: VerifiedConsent
 }
 
 export type Fact = keyof Evidence
@@ -41,6 +44,8 @@ export interface RoutedRequest {
   readonly target: string
   /** Identity of the Envoy that asks, as the gRPC server established it. */
   readonly peer: string
+  /** `x-fapi-interaction-id` of the request, or the one it got. */
+  readonly interactionId: string
   /** Seconds since the epoch, with fraction. Read once per Check. */
   readonly now: number
   readonly trace: Trace
@@ -68,6 +73,8 @@ export interface Ports {
   /** Uses of private keys at the same time; absent: as many as there are requests. */
   readonly openings?: Places
   readonly meter?: Meter
+  /** Who is asked about consents, by `consentKey`; absent: nobody. */
+  readonly consents?: ReadonlyMap<string, ConsentSource>
 }
 
 /** One configured authorization server (issuer) and its keys. */

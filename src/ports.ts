@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import type { Denial } from './denial.ts'
 import type { TrustStore } from './verify/certificate-chain.ts'
 import type { JudgedCertificate } from './verify/client-certificate.ts'
+import type { ConsentRecord } from './verify/consent-record.ts'
 import type { RevocableToken } from './verify/deny-list.ts'
 import type { VerificationKey } from './verify/jwk.ts'
 import type { StatusRules } from './verify/path-status.ts'
@@ -115,6 +116,33 @@ export interface ClientAuthorities {
   readonly refused: Cache<Denial>
   /** Told whenever a certificate passes of which nothing could be learned. */
   readonly tolerated: (detail: string) => void
+}
+
+/** What is asked about one consent, and for whom. */
+export interface ConsentQuestion {
+  readonly id: string
+  readonly issuer: string
+  readonly clientId: string
+  readonly subject: string
+  readonly interactionId: string
+  /** Seconds since the epoch. */
+  readonly now: number
+  /** Nothing that is remembered will do. */
+  readonly fresh: boolean
+}
+
+/** `absent`: there is none of that id. `spent`: it was used up before. `unavailable`: nobody could tell. */
+export type ConsentStatement =
+  | { readonly kind: 'found'; readonly record: ConsentRecord }
+  | { readonly kind: 'absent' | 'spent' }
+  | { readonly kind: 'unavailable'; readonly detail: string }
+
+/** Somebody who knows consents. */
+export interface ConsentSource {
+  /** At once when the answer is remembered. */
+  find(question: ConsentQuestion): ConsentStatement | Promise<ConsentStatement>
+  /** Uses it up in one atomic step; the same `key` names the same request, which may come again. */
+  readonly consume?: (question: ConsentQuestion, key: string) => ConsentStatement | Promise<ConsentStatement>
 }
 
 /** Tells how long things take. */

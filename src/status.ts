@@ -52,7 +52,7 @@ export function describeStatus(
   generation: Generation,
   memory: Memory,
 ) {
-  const { loaded, sources, introspectors, statusLists, revocations, clientAuthorities } = generation
+  const { loaded, sources, introspectors, consents, statusLists, revocations, clientAuthorities } = generation
   const { profile, routes, stores } = loaded.config
   const unknownUntil = memory.replays.unknownUntil()
   const trouble = memory.replays.trouble()
@@ -62,6 +62,7 @@ export function describeStatus(
     ...(trouble === undefined ? [] : [`replay store: ${trouble === 'unasked' ? 'not asked yet' : causes[trouble]}`]),
     ...[...sources].filter(([, source]) => source.size === 0).map(([name]) => `keys of ${name}`),
     ...[...introspectors].filter(([, one]) => !one.available).map(([name]) => `introspection of ${name}`),
+    ...consents.services.filter(({ lookups }) => !lookups.available).map(({ place }) => `consents at ${place}`),
     ...[...statusLists].filter(([, one]) => !one.available).map(([name]) => `status lists of ${name}`),
     ...describeRevocations(revocations),
     ...describeAuthorities(clientAuthorities, wall()),

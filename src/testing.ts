@@ -3,8 +3,10 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, type JWTP
 import { buildRules, unaskedLifetime } from './build.ts'
 import { buildCheck } from './check.ts'
 import { readConfig } from './config.ts'
+import { consentSettings } from './config-consents.ts'
 import type { DenyReason } from './denial.ts'
-import type { Cache, Introspector, KeySource, ReplayStore } from './ports.ts'
+import { consentKey } from './policies/consent-options.ts'
+import type { Cache, ConsentSource, Introspector, KeySource, ReplayStore } from './ports.ts'
 import { findKeys, readKeySet } from './verify/key-set.ts'
 import { buildNonces } from './verify/nonce.ts'
 import type { CheckRequest, CheckResponse } from './wire.ts'
@@ -71,6 +73,7 @@ export async function buildTrial(configuration: unknown): Promise<Trial> {
       ]),
     ),
     replays: unlimitedReplays(),
+    consents: new Map(consentSettings(config).map(({ options }) => [consentKey(options), knowingNobody])),
     proofKeys: forgetful,
     signedTokens: forgetful,
     nonces: buildNonces({ secrets: [{ secret: 'trial', since: 0 }], step: config.nonces.step, monotonic: () => 0 }),
@@ -127,6 +130,10 @@ function keySource(jwk: JWK): KeySource {
 const askingNobody: Introspector = {
   required: [],
   ask: () => ({ kind: 'unavailable', detail: 'a trial asks no authorization server' }),
+}
+
+const knowingNobody: ConsentSource = {
+  find: () => ({ kind: 'unavailable', detail: 'a trial asks no consent service' }),
 }
 
 const forgetful: Cache<never> = { get: () => undefined, set: () => {} }

@@ -13,14 +13,14 @@ const mayImport: Record<string, RegExp> = {
   'src/verify': /^src\/verify\//,
   'src/doctor': /^src\/(doctor|verify)\/|^src\/config\.ts$/,
   'src/io':
-    /^src\/(anomalies|audit|doctor|io|mint|policies|verify)\/|^src\/(assertion|build|check|config|config-audit|config-checks|config-files|config-log|config-outbound|config-revocation|config-schema|config-shadow|config-stores|config-tracing|metrics|redis-address|response|routes|zod-problems)\.ts$/,
+    /^src\/(anomalies|audit|doctor|io|mint|policies|verify)\/|^src\/(assertion|build|check|config|config-audit|config-checks|config-consents|config-files|config-log|config-outbound|config-revocation|config-schema|config-shadow|config-stores|config-tracing|metrics|redis-address|response|routes|zod-problems)\.ts$/,
   'src/lint': /^src\/lint\//,
   'src/explain': /^src\/(explain|verify)\/|^src\/(config|check)\.ts$/,
   'src/audit': /^src\/(audit|verify)\/|^src\/(check|trusted-proxies)\.ts$/,
   'src/anomalies': /^src\/(anomalies\/|(check|identity|trusted-proxies)\.ts$)/,
   'src/report': /^src\/(report\/|explain\/advice\.ts$|verify\/strict-json\.ts$)/,
   'src/trial':
-    /^src\/(mint|trial|verify|policies)\/|^src\/io\/(replays|protos|yaml-file)\.ts$|^src\/(assertion|build|check|config|config-policies|response|routes)\.ts$/,
+    /^src\/(mint|trial|verify|policies)\/|^src\/io\/(replays|protos|yaml-file)\.ts$|^src\/(assertion|build|check|config|config-consents|config-policies|response|routes)\.ts$/,
   'src/mint': /^src\/(mint|verify)\//,
   'src/init': /^src\/(init\/|verify\/target-uri\.ts$|(path-template|shell-word)\.ts$)/,
   'src/cli': /^src\//,

@@ -21,6 +21,8 @@ export interface DecisionFields {
   readonly issuer: string | undefined
   readonly clientId: string | undefined
   readonly subject: string | undefined
+  /** The consent that was found to cover the request. */
+  readonly consent: string | undefined
   /** How possession was shown: `dpop`, `mtls` or `dpop mtls`. */
   readonly binding: string | undefined
   /** Of the DPoP key when there is one, else of the certificate. */
@@ -60,7 +62,7 @@ const MAX_POLICIES = 16
 /** One decision without token, proof and certificate. */
 export function describeDecision(record: DecisionRecord, address: AddressForm = 'truncated'): DecisionFields {
   const { decision, occasion, attributes, evidence, mode, would, anomalies = [], trace } = record
-  const { token, binding, certificate } = evidence
+  const { token, binding, certificate, consent } = evidence
   const denial = decision.ok ? would : decision
   return {
     interactionId: occasion.interactionId,
@@ -73,6 +75,7 @@ export function describeDecision(record: DecisionRecord, address: AddressForm = 
     issuer: clip(token?.issuer),
     clientId: clip(token?.clientId),
     subject: clip(token?.subject),
+    consent: clip(consent?.id),
     binding: binding?.methods.join(' '),
     thumbprint: binding?.thumbprint,
     certificate: certificate?.thumbprint ?? binding?.certificateThumbprint,

@@ -9,7 +9,7 @@ import { buildMemory, monotonic } from '../memory.ts'
 import { buildMetrics } from '../metrics.ts'
 import type { ClientCertificateOptions } from '../policies/client-certificate-options.ts'
 import type { SenderConstraintOptions } from '../policies/sender-constraint.ts'
-import type { Introspector, Nonces } from '../ports.ts'
+import type { ConsentSource, Introspector, Nonces } from '../ports.ts'
 import { nonceLifetime } from '../verify/nonce.ts'
 import { type Reading, read, unreadable } from '../verify/reading.ts'
 import type { CheckRequest } from '../wire.ts'
@@ -57,6 +57,7 @@ export async function tryRequest(
     standIns: {
       introspector: ask ? undefined : askingNobody(notes),
       nonces: config.nonces.secrets ? undefined : acceptingNonces(config),
+      consents: usingNothingUp(notes, ask),
       alone: true,
     },
   }
@@ -98,6 +99,28 @@ function askingNobody(notes: string[]): Introspector {
     },
   }
 }
+
+/** Files are looked at; services only when they may be asked, and nothing is used up. */
+const usingNothingUp =
+  (notes: string[], ask: boolean) =>
+  (source: ConsentSource): ConsentSource => {
+    const { consume } = source
+    if (!consume) return source
+    return {
+      find(question) {
+        if (ask) return source.find(question)
+        notes.push('consent: not asked, so nobody knows whether it is in force; --ask asks the consent service')
+        return { kind: 'unavailable', detail: 'not asked' }
+      },
+      async consume(question) {
+        notes.push('consent: not used up; the service would have told the consent service to do so')
+        const statement = await source.find(question)
+        return statement.kind === 'found'
+          ? { kind: 'found', record: { ...statement.record, state: 'CONSUMED' } }
+          : statement
+      },
+    }
+  }
 
 /** Without configured secrets only the running service knows its nonces. */
 const acceptingNonces = ({ nonces: { step } }: Config): Nonces => ({

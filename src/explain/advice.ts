@@ -1,6 +1,7 @@
 import type { DenyReason } from '../denial.ts'
 import { bindingAdvice } from './advice-bindings.ts'
 import { certificateAdvice } from './advice-certificates.ts'
+import { consentAdvice } from './advice-consents.ts'
 import { proofAdvice } from './advice-proofs.ts'
 import { requestAdvice } from './advice-requests.ts'
 import { serviceAdvice } from './advice-service.ts'
@@ -28,6 +29,7 @@ export const advice: Readonly<Record<DenyReason, Advice>> = {
   ...bindingAdvice,
   ...proofAdvice,
   ...certificateAdvice,
+  ...consentAdvice,
   ...serviceAdvice,
 }
 

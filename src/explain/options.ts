@@ -20,6 +20,13 @@ export interface Responsible extends Spot {
 /** The option that decides about a check, as `policy.option` or as a path of the document. */
 const deciding: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.values(advice).map(({ check, option }) => [check, option])),
+  'token of a user': 'consent',
+  'consent id': 'consent.source',
+  'consent issuer': 'consent.source',
+  'consent user': 'consent.source',
+  'consent expiry': 'consent.source',
+  'consent permissions, any': 'consent.permissions',
+  'consent account': 'consent.accounts',
   'Authorization field': 'accessToken',
   'token key source': 'accessToken',
   'token members': 'authorizationServers',

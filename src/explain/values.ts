@@ -16,7 +16,8 @@ export function showValues({ check, result, found, expected }: TraceEntry, now: 
   // A claim that may be absent, and is.
   if (left === undefined && result === 'pass') return {}
   if (check === 'proof iat') return pair(showTime(left, now), showWindow(right, now))
-  if (check === 'token exp') return pair(showTime(left, now), prefix('after', showTime(right, now)))
+  if (check === 'token exp' || check === 'consent expiry')
+    return pair(showTime(left, now), prefix('after', showTime(right, now)))
   if (check === 'proof exp') return pair(showTime(left, now), prefix('after', showTime(right, now)))
   if (/^(?:token|proof) (?:nbf|iat)$/.test(check))
     return pair(showTime(left, now), prefix('up to', showTime(right, now)))

@@ -52,7 +52,7 @@ function readAssertions({ clientId, key: name }: ClientOptions, file: PrivateKey
 }
 
 /** The algorithms of FAPI 2.0 Security Profile section 5.4.1. */
-function algorithmOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): string | undefined {
+export function algorithmOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): string | undefined {
   if (type === 'ec') return details?.namedCurve === 'prime256v1' ? 'ES256' : undefined
   if (type === 'ed25519') return 'EdDSA'
   return type === 'rsa' && (details?.modulusLength ?? 0) >= 2048 ? 'PS256' : undefined

@@ -17,6 +17,20 @@ export interface Protos {
  */
 const options = { keepCase: false, longs: Number, enums: String, defaults: false, oneofs: false, arrays: false }
 
+interface ConsentMethods {
+  readonly Read: MethodDefinition<object, object>
+  readonly Consume: MethodDefinition<object, object>
+}
+
+/** The service of consents that we ask: its methods by name. */
+export function loadConsentProto(): ConsentMethods {
+  const definitions = loadSync('envoyfapi/consent/v1/consent.proto', { ...options, includeDirs: [protoDirectory()] })
+  const consents = definitions['envoyfapi.consent.v1.Consents']
+  if (!isService(consents)) throw new Error('proto/ lacks the service of consents')
+  // The methods are fixed by the file just loaded; what is in an answer is looked at member by member.
+  return consents as unknown as ConsentMethods
+}
+
 /** Loads the message definitions from `proto/`, which stands beside `src/` and beside a compiled `dist/`. */
 export function loadProtos(): Protos {
   const definitions = loadSync(['envoy/service/auth/v3/external_auth.proto', 'grpc/health/v1/health.proto'], {

@@ -2,6 +2,7 @@ import type { Fact, Policy, Ports, Setting } from '../policy.ts'
 import { accessToken } from './access-token.ts'
 import { certificateClient } from './certificate-client.ts'
 import { clientCertificate } from './client-certificate.ts'
+import { consent } from './consent.ts'
 import { fapiHeaders } from './fapi-headers.ts'
 import { scopes } from './scopes.ts'
 import { senderConstraint } from './sender-constraint.ts'
@@ -14,11 +15,12 @@ export const policies = {
   senderConstraint,
   certificateClient,
   scopes,
+  consent,
 } as const
 
 export type PolicyName = keyof typeof policies
 
-/** The order in which policy keys written on a route join its pipeline: headers, certificate, token, possession, authorization. */
+/** The order in which policy keys written on a route join its pipeline: headers, certificate, token, possession, authorization, consent. */
 export const standardOrder: readonly PolicyName[] = [
   'fapiHeaders',
   'clientCertificate',
@@ -26,6 +28,7 @@ export const standardOrder: readonly PolicyName[] = [
   'senderConstraint',
   'certificateClient',
   'scopes',
+  'consent',
 ]
 
 /** A policy ready to run; `options` have to come from the policy's own schema. */

@@ -157,7 +157,24 @@ const expectation = z
     error: 'status or reason, without which no case can fail',
   })
 
+/** What whoever is asked about consents says of one. Without names it is that of the sender and of the first server. */
+const consent = z.union([
+  z.enum(['absent', 'unavailable']),
+  z.strictObject({
+    state: z.string().max(64).default('ACTIVE'),
+    issuer: text.optional(),
+    clientId: text.optional(),
+    subject: text.optional(),
+    permissions: z.array(text).max(256).default([]),
+    accounts: z.array(text).max(1000).optional(),
+    /** When it ends, from the time of the case. */
+    expires: offset.optional(),
+  }),
+])
+
 const send = {
+  /** By consent id; there are no others. */
+  consents: z.record(text, consent).optional(),
   /** Who sends it: a name of `clients`; the first of them when absent. */
   client: name.optional(),
   /** The certificate that is shown: `none`, `another`, or that of a client; by the token when absent. */
@@ -209,6 +226,7 @@ export type TestCase = Cases['cases'][number]
 export type Expectation = z.output<typeof expectation>
 export type TokenDifference = z.output<typeof token>
 export type ProofDifference = z.output<typeof proof>
+export type ToldConsent = z.output<typeof consent>
 export type Algorithm = z.output<typeof algorithm>
 export type CertificateNames = z.output<typeof certificate>
 type Request = z.output<typeof request>

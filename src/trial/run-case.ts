@@ -40,6 +40,7 @@ export async function runCase(one: TestCase, cases: Cases, world: World): Promis
   const results: StepResult[] = []
   for (const step of stepsOf(one)) {
     world.clock.now += step.wait
+    if (step.consents) world.consents.tell(step.consents, world.holder(step.client ?? clientNames(cases)[0]))
     const answered = await world.ask(prepare(step, cases, world, past))
     const outcome = readOutcome(answered)
     past.challenge = outcome.answer.get('dpop-nonce') ?? past.challenge

@@ -10,6 +10,7 @@ import type { CheckRequest, CheckResponse } from '../wire.ts'
 import { buildTrialAuthorities, policiesOf } from './authorities.ts'
 import { type Cases, momentOf } from './cases-schema.ts'
 import { type BuiltInAuthority, buildAuthority, buildCertificate } from './certificate.ts'
+import { buildTrialConsents, type TrialConsents } from './consents.ts'
 import { buildKeyring } from './keys.ts'
 import type { Holder } from './minting.ts'
 import { buildServers, type TrialServers } from './servers.ts'
@@ -27,6 +28,7 @@ export interface World {
   readonly servers: TrialServers
   readonly keyring: ReturnType<typeof buildKeyring>
   readonly nonces: Nonces
+  readonly consents: TrialConsents
   readonly clock: { now: number }
   /** A new name for a token, a proof or a request. */
   readonly id: () => string
@@ -49,8 +51,9 @@ export function buildWorld(config: Config, cases: Cases): World {
   const authority = buildAuthority(keyring('authority of clients', 'Ed25519'), momentOf(cases.now, 0))
   const holder = holders(cases, keyring, authority, policiesOf(config))
   const clientAuthorities = buildTrialAuthorities(config, cases, authority, holder)
+  const consents = buildTrialConsents(config, clock)
   const ports = {
-    ...{ servers: servers.ports, clientAuthorities, replays, nonces },
+    ...{ servers: servers.ports, clientAuthorities, consents: consents.sources, replays, nonces },
     ...{ proofKeys: forgetful, signedTokens: forgetful },
   }
   let count = 0
@@ -75,6 +78,7 @@ export function buildWorld(config: Config, cases: Cases): World {
     servers,
     keyring,
     nonces,
+    consents,
     clock,
     id,
     holder,
@@ -82,6 +86,7 @@ export function buildWorld(config: Config, cases: Cases): World {
       clock.now = now
       count = 0
       begin()
+      consents.begin()
     },
     async ask(request) {
       const received = Check.requestDeserialize(Check.requestSerialize(request))

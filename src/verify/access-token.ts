@@ -36,6 +36,8 @@ export interface VerifiedToken {
   /** The confirmation claim as sent; undefined only when absent. */
   readonly cnf: unknown
   readonly claims: JsonObject
+  /** Its claims are what the authorization server said when it was asked, not what is in the token. */
+  readonly introspected: boolean
 }
 
 const seals = new WeakSet<object>()
@@ -174,6 +176,7 @@ function accept(statement: Statement, sent: Sent, rules: ClaimRules, now: number
     // Nobody may change what the token is bound to between here and the binding.
     cnf: Object.freeze(own(claims, 'cnf')),
     claims: Object.freeze(claims),
+    introspected: statement.standIn !== undefined,
   }
   seals.add(Object.freeze(accepted))
   // The seal: everything above has held.

@@ -64,6 +64,19 @@ const clientCertDocument = {
 const claiming = (claim: 'used' | 'quota' | 'full' | 'unknown' | 'unavailable') => ({ replays: { claim: () => claim } })
 const opaque = { token: OPAQUE }
 
+const inToken = { consentId: 'c-1', state: 'ACTIVE', permissions: [] }
+
+/** What is wrong with the consent in the token. */
+const consents: readonly (readonly [RefusalCase['reason'], string, object])[] = [
+  ['consent_missing', 'token names a consent', { consent_id: undefined }],
+  ['consent_unknown', 'consent found', {}],
+  ['consent_unavailable', 'consent found', { consent: 'ACTIVE' }],
+  ['consent_foreign', 'consent user', { consent: { ...inToken, subject: 'user-2' } }],
+  ['consent_inactive', 'consent state', { consent: { ...inToken, state: 'REVOKED' } }],
+  ['consent_spent', 'consent state', { consent: { ...inToken, state: 'CONSUMED' } }],
+  ['consent_insufficient', 'consent permissions', { consent: inToken }],
+]
+
 /** Every reason that one Check can end in. */
 export const refusalCases: readonly RefusalCase[] = [
   ...certificateRefusals.map(({ reason, check, order, options }) => ask(reason, check, order, options)),
@@ -100,6 +113,28 @@ export const refusalCases: readonly RefusalCase[] = [
   withToken('token_claims_invalid', 'token claims', { claims: { sub: undefined } }),
   withToken('claim_unusable', 'identity headers', { claims: { sub: 'Zoë' } }),
   withToken('scope_insufficient', 'token scope', { claims: { scope: 'other' } }),
+  ...consents.map(([reason, check, claims]) =>
+    ask(
+      reason,
+      check,
+      { token: mintToken({ claims: { consent_id: 'c-1', ...claims } }) },
+      {
+        document: {
+          ...document,
+          routes: [
+            {
+              path: '/accounts',
+              consent: {
+                id: { claim: 'consent_id' },
+                source: { claim: 'consent' },
+                permissions: { all: ['ReadBalances'] },
+              },
+            },
+          ],
+        },
+      },
+    ),
+  ),
   ask(
     'token_revoked',
     'token revocation',

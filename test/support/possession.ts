@@ -117,6 +117,7 @@ export function routedRequest(proof: Attempt['proof'], attributes: Partial<Attri
     route: 'accounts',
     parameters: new Map(),
     target: TARGET,
+    interactionId: '11111111-2222-4333-8444-555555555555',
     peer: 'spiffe://example.com/envoy',
     now: PROOF_TIME,
     trace: new Trace(),

@@ -2,15 +2,18 @@ import { randomUUID } from 'node:crypto'
 import { buildRules, unaskedLifetime } from '../../src/build.ts'
 import { buildCheck, type DecisionRecord, type Rules, type Surroundings } from '../../src/check.ts'
 import { readConfig } from '../../src/config.ts'
+import { consentSettings } from '../../src/config-consents.ts'
 import { ok, type Result } from '../../src/denial.ts'
 import { memoryReplays } from '../../src/io/replays.ts'
 import { buildPipeline, type Pipeline } from '../../src/pipeline.ts'
 import { authoritiesKey } from '../../src/policies/client-certificate.ts'
 import type { ClientCertificateOptions } from '../../src/policies/client-certificate-options.ts'
+import { consentKey } from '../../src/policies/consent-options.ts'
 import type { AuthorizationServer, Policy, Ports } from '../../src/policy.ts'
 import type {
   Cache,
   ClientAuthorities,
+  ConsentSource,
   Introspector,
   KeySource,
   Nonces,
@@ -90,6 +93,8 @@ export interface SpineOptions {
   readonly recipient?: AuthorizationServer['recipient']
   /** Whom the `clientCertificate` policies trust and ask; what is left out trusts and asks nobody. */
   readonly authorities?: Partial<ClientAuthorities>
+  /** Who is asked about consents, wherever the configuration says that somebody is. */
+  readonly consents?: ConsentSource
   readonly replays?: ReplayStore
   readonly nonces?: Nonces
   /** Policies that run instead of those of the route of that name. */
@@ -116,6 +121,11 @@ export function buildTestCheck(options: SpineOptions = {}) {
           unasked: unaskedLifetime(server),
         },
       ]),
+    ),
+    consents: new Map(
+      consentSettings(reading.config).flatMap((one) =>
+        options.consents ? [[consentKey(one.options), options.consents] as const] : [],
+      ),
     ),
     replays: options.replays ?? testReplays(clock),
     proofKeys: keyMemory(),

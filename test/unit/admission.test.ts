@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Admission, admit, isAdmission } from '../../src/admission.ts'
 import { encode, type Occasion } from '../../src/response.ts'
+import { verifiedConsent } from '../support/consents.ts'
 import { evidence } from '../support/modules.ts'
 import { verifiedToken } from '../support/possession.ts'
 
@@ -26,6 +27,16 @@ describe('what each kind of route demands', () => {
     expect(admit('resource', { binding })).toMatchObject({ reason: 'internal_error' })
     expect(admit('resource', {})).toMatchObject({ reason: 'internal_error' })
     expect(admit('resource', { token: evidence().token, binding })).toMatchObject({ reason: 'internal_error' })
+  })
+  test('AZ-12 a consent of another token, or one that nobody verified, is a fault of ours', () => {
+    const { token, binding } = evidence()
+    const consent = verifiedConsent(token)
+    expect(admit('resource', { token, binding, consent })).toMatchObject({
+      ok: true,
+      value: { consent: { id: 'c-1' } },
+    })
+    for (const other of [verifiedConsent(evidence().token), { ...consent }, new Proxy(consent, {})])
+      expect(admit('resource', { token, binding, consent: other })).toMatchObject({ reason: 'internal_error' })
   })
   test('bearer: a token without cnf, sent as Bearer', () => {
     expect(admit('bearer', { token: verifiedToken(undefined, 'Bearer') })).toMatchObject({ ok: true })

@@ -91,6 +91,7 @@ describe('the smallest useful file', () => {
       certificateSerial: 'x-authz-certificate-serial',
       certificateThumbprint: 'x-authz-certificate-thumbprint',
       certificateRoles: 'x-authz-certificate-roles',
+      consentId: 'x-authz-consent-id',
     }))
 })
 

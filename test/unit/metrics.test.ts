@@ -27,6 +27,7 @@ describe('metrics', () => {
       'decision',
       'reason',
       'server',
+      'service',
       'result',
       'claim',
       'kind',

@@ -1,15 +1,17 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { stringify } from 'yaml'
 import { pemOf as clientPem, issue, middle, root, sent } from '../../support/client-certificates.ts'
 import { commandLine } from '../../support/command-line.ts'
 import { directoryWith } from '../../support/config-files.ts'
+import { consentOf } from '../../support/consents.ts'
 import { jsonForm } from '../../support/explain.ts'
 import { certificate, certificateDer, pemOf } from '../../support/possession.ts'
 import { PROOF_TIME } from '../../support/proofs.ts'
 import { boundTo, document, goodRequest, mintToken, type Order, proofFor, serverJwks } from '../../support/spine.ts'
+import { authority, json, startStub } from '../../support/stub-servers.ts'
 
 const [server] = document.authorizationServers
 const written = {
@@ -177,6 +179,29 @@ describe('what cannot be known beside the service', () => {
     const { told } = await explainFile(content, { ...options, argv: ['--ask'] })
     expect([told?.reason, told?.notes]).toEqual(['introspection_unavailable', []])
     expect(told?.detail).not.toBe('not asked')
+  })
+  test('AZ-14 no consent service is asked unless told, and no consent is used up', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+    const methods: string[] = []
+    const service = await startStub((request, response) => {
+      methods.push(request.method ?? '')
+      json(() => consentOf())(request, response)
+    })
+    onTestFinished(() => service.close())
+    const http = { url: `${service.origin}/{id}`, auth: 'jwt', key: 'us.pem', clientId: 'us', timeout: '1s' }
+    const consent = { id: { claim: 'consent_id' }, source: { http }, single: ['GET'] }
+    const options = {
+      difference: { outbound: { ca: 'ca.pem' }, routes: [{ path: '/accounts', consent }] },
+      files: { 'us.pem': pem, 'ca.pem': authority.certificate },
+    }
+    const content = captured({ token: mintToken({ claims: { consent_id: 'c-1' } }) })
+    const unasked = await explainFile(content, options)
+    expect([unasked.told?.reason, methods]).toEqual(['consent_unavailable', []])
+    expect(unasked.told?.notes).toContainEqual(expect.stringMatching(/^consent: not asked/))
+    const { told } = await explainFile(content, { ...options, argv: ['--ask'] })
+    expect([told?.verdict, new Set(methods)]).toEqual(['allow', new Set(['GET'])])
+    expect(told?.notes).toContainEqual(expect.stringMatching(/^consent: not used up/))
   })
   test('keys that cannot be read', async () => {
     const { told } = await explainFile(captured(), { files: { 'jwks.json': '{"keys":[]}' } })
