@@ -52,6 +52,8 @@ export async function scrapeParts(): Promise<readonly Family[]> {
     return join(directory, name)
   }
   const cacheDir = temporaryDirectory()
+  const us = file('accounts.jwk', JSON.stringify((await buildClientKey()).privateJwk))
+  const http = { url: `${server.origin}/consents/{id}`, auth: 'jwt', key: us, clientId: 'accounts', timeout: '1s' }
   const [bank] = serviceDocument.authorizationServers
   const service = await startTestService({
     ...serviceDocument,
@@ -80,12 +82,16 @@ export async function scrapeParts(): Promise<readonly Family[]> {
         revocation: {
           introspection: {
             ...{ endpoint: `${server.origin}/introspect`, clientId: 'accounts' },
-            key: file('accounts.jwk', JSON.stringify((await buildClientKey()).privateJwk)),
+            key: us,
           },
         },
       },
     ],
-    routes: [...serviceDocument.routes, { name: 'trial', path: '/trial', mode: 'shadow' }],
+    routes: [
+      ...serviceDocument.routes,
+      { name: 'trial', path: '/trial', mode: 'shadow' },
+      { name: 'consented', path: '/consented', consent: { id: { claim: 'consent_id' }, source: { http } } },
+    ],
     tracing: { otlp: { endpoint: collector.endpoint }, sample: 1 },
   })
   const client = service.connect()
@@ -109,6 +115,9 @@ export async function scrapeParts(): Promise<readonly Family[]> {
     'token_inactive',
     'token_inactive',
   ])
+  const token = mintToken({ claims: { iat: now() - 10, exp: now() + 290, consent_id: 'c-1' } })
+  const proof = proofFor(token, { claims: { iat: now(), htu: `${ORIGIN}/consented` } })
+  expect(await outcome(goodRequest({ path: '/consented', token, proof }))).toBe('consent_unknown')
   expect(await outcome(goodRequest({ path: '/trial', token: 'nothing', proof: null }))).toBe('allow')
   expect(await operate('/revocations', { server: 'as', jti: 'two' })).toBe(200)
   // The next set of keys has nowhere to be kept.
