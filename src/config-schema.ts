@@ -12,7 +12,7 @@ import { stores } from './config-stores.ts'
 import { tracing } from './config-tracing.ts'
 import { duration } from './durations.ts'
 import { identityFacts } from './identity.ts'
-import { type PolicyName, policies } from './policies/registry.ts'
+import { type PolicyName, policies, standardOrder } from './policies/registry.ts'
 import { MAX_ELEMENTS } from './verify/xfcc.ts'
 
 const text = z.string().min(1)
@@ -138,18 +138,8 @@ const policyOptions = {
   consent: policies.consent.options.optional(),
 } satisfies Record<PolicyName, z.ZodType>
 
-const policyNames = [
-  'fapiHeaders',
-  'clientCertificate',
-  'accessToken',
-  'senderConstraint',
-  'certificateClient',
-  'scopes',
-  'consent',
-] as const
-
 const policyEntry = z.union([
-  z.enum(policyNames),
+  z.enum(standardOrder),
   z
     .strictObject(policyOptions)
     .refine((entry) => Object.keys(entry).length === 1, { error: 'one policy per list item' }),

@@ -5,16 +5,15 @@ import { buildRules, unaskedLifetime } from './build.ts'
 import type { Rules } from './check.ts'
 import type { ServerConfig } from './config.ts'
 import { shadowNotes } from './config-shadow.ts'
+import { askingForStatus } from './io/asking-for-status.ts'
 import { readAssertionKey } from './io/assertion-key.ts'
 import { boundedCache } from './io/caches.ts'
-import { observeCrls, observeOcsp } from './io/certificate-observation.ts'
 import { type AuthoritiesByOptions, buildClientAuthorities, closeAuthorities } from './io/client-authorities.ts'
 import type { LoadedConfig } from './io/config-file.ts'
 import { observeConsents } from './io/consent-observation.ts'
 import { buildConsents, type Consents } from './io/consents.ts'
 import { readRecipients } from './io/decryption-keys.ts'
 import { fetchDocument, fetchJson, postForm } from './io/fetch.ts'
-import { getBytes, postBytes } from './io/fetch-bytes.ts'
 import type { FetchJson } from './io/fetch-outcome.ts'
 import { productVersion } from './io/http.ts'
 import type { LiveIntrospector } from './io/introspection.ts'
@@ -144,24 +143,11 @@ export function buildGeneration(
     listFiles,
   )
   if (!revocations.ok) return revocations
-  const clientAuthorities = buildClientAuthorities(config, before?.clientAuthorities, {
-    crls: {
-      get: (url, limits) => getBytes(url, { ...limits, ...memory.outbound }),
-      wall,
-      monotonic,
-      observe: observeCrls(metrics, log),
-    },
-    ocsp: {
-      post: (url, question) => postBytes(url, { ...question, ...memory.outbound }),
-      wall,
-      monotonic,
-      observe: observeOcsp(metrics, log),
-      revocations: memory.revokedCertificates,
-    },
-    tolerated: () => metrics.statusTolerated.inc(),
-    monotonic,
-    alone: standIns.alone,
-  })
+  const clientAuthorities = buildClientAuthorities(
+    config,
+    before?.clientAuthorities,
+    askingForStatus({ memory, metrics, log, wall, monotonic, alone: standIns.alone }),
+  )
   if (!clientAuthorities.ok) {
     closeRevocations(revocations.value, before?.revocations)
     return clientAuthorities

@@ -5,8 +5,9 @@ import type { ClientAuthorities } from '../ports.ts'
 import type { StatusWord } from '../verify/certificate-status.ts'
 import type { StatusWitness } from '../verify/path-status.ts'
 import { readCertificateDer } from '../verify/x509/certificate.ts'
-import type { Cases, CertificateNames } from './cases-schema.ts'
+import type { Cases } from './cases-schema.ts'
 import type { BuiltInAuthority } from './certificate.ts'
+import type { CertificateNames } from './certificate-schema.ts'
 import type { Holder } from './minting.ts'
 
 type Status = CertificateNames['status']

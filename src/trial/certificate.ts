@@ -4,7 +4,7 @@ import { nameOf, pem } from '../mint/der.ts'
 import { qcStatements } from '../mint/qualified.ts'
 import { readCertificateDer } from '../verify/x509/certificate.ts'
 import { nameText } from '../verify/x509/name-text.ts'
-import type { CertificateNames } from './cases-schema.ts'
+import type { CertificateNames } from './certificate-schema.ts'
 import { type BuiltInKey, sha256 } from './keys.ts'
 
 /** A certificate that a built-in client shows. */

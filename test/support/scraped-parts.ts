@@ -69,6 +69,8 @@ export async function scrapeParts(): Promise<readonly Family[]> {
     return join(directory, name)
   }
   const cacheDir = temporaryDirectory()
+  const us = file('accounts.jwk', JSON.stringify((await buildClientKey()).privateJwk))
+  const http = { url: `${server.origin}/consents/{id}`, auth: 'jwt', key: us, clientId: 'accounts', timeout: '1s' }
   const [bank] = serviceDocument.authorizationServers
   const service = await startTestService({
     ...serviceDocument,
@@ -97,7 +99,7 @@ export async function scrapeParts(): Promise<readonly Family[]> {
         revocation: {
           introspection: {
             ...{ endpoint: `${server.origin}/introspect`, clientId: 'accounts' },
-            key: file('accounts.jwk', JSON.stringify((await buildClientKey()).privateJwk)),
+            key: us,
           },
         },
       },
@@ -106,6 +108,7 @@ export async function scrapeParts(): Promise<readonly Family[]> {
       ...serviceDocument.routes,
       { name: 'trial', path: '/trial', mode: 'shadow' },
       { name: 'certified', path: '/certified', clientCertificate: certified(file) },
+      { name: 'consented', path: '/consented', consent: { id: { claim: 'consent_id' }, source: { http } } },
     ],
     tracing: { otlp: { endpoint: collector.endpoint }, sample: 1 },
   })
@@ -130,6 +133,9 @@ export async function scrapeParts(): Promise<readonly Family[]> {
     'token_inactive',
     'token_inactive',
   ])
+  const token = mintToken({ claims: { iat: now() - 10, exp: now() + 290, consent_id: 'c-1' } })
+  const proof = proofFor(token, { claims: { iat: now(), htu: `${ORIGIN}/consented` } })
+  expect(await outcome(goodRequest({ path: '/consented', token, proof }))).toBe('consent_unknown')
   expect(await outcome(goodRequest({ path: '/trial', token: 'nothing', proof: null }))).toBe('allow')
   expect(await outcome(askWithCertificate())).toBe('allow')
   expect(await operate('/revocations', { server: 'as', jti: 'two' })).toBe(200)

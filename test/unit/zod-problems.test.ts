@@ -69,7 +69,7 @@ describe('unknown keys', () => {
     ],
     [
       { identity: { headers: { sub: 'x-a' } } },
-      'identity.headers.sub: unknown key "sub"; known are issuer, subject, clientId, scope, binding, thumbprint, acr, consentId',
+      'identity.headers.sub: unknown key "sub"; known are issuer, subject, clientId, scope, binding, thumbprint, acr, certificateSubject, certificateIssuer, certificateSerial, certificateThumbprint, certificateRoles, consentId',
     ],
   ])('%j', (difference, expected) => expect(ask(difference)).toEqual([expected]))
   test('every one of many is told, and soon', () => {

@@ -27,7 +27,7 @@ describe('what is wrong with a file of cases is told with its place, and no case
     [
       'of a step',
       file('steps: [{ waiting: 3s, expect: { status: 200 } }]'),
-      '4:15: cases[0].steps[0].waiting: unknown key "waiting"; known are client, certificate, token, proof, request, wait, expect',
+      '4:15: cases[0].steps[0].waiting: unknown key "waiting"; known are consents, client, certificate, token, proof, request, wait, expect',
     ],
     [
       'of a client',
