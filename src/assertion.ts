@@ -50,8 +50,7 @@ export function buildAssertion(
       'x5t#S256': binding.certificateThumbprint,
     },
     certificate: certificate && {
-      subject: certificate.subject,
-      issuer: certificate.issuer,
+      ...certificate.whole,
       serial: certificate.serial,
       'x5t#S256': certificate.thumbprint,
       roles: certificate.roles,

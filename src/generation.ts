@@ -30,6 +30,7 @@ import { collectStatusLists } from './io/status-list-sources.ts'
 import type { LiveStatusLists } from './io/status-lists.ts'
 import { type Memory, monotonic, wall } from './memory.ts'
 import type { Metrics } from './metrics.ts'
+import { orElse } from './or-else.ts'
 import type { Ports } from './policy.ts'
 import type { ConsentSource, Introspector, Nonces } from './ports.ts'
 import type { DenyList } from './verify/deny-list.ts'
@@ -97,6 +98,8 @@ export function buildGeneration(
   const { config } = loaded
   const outbound = readOutbound(config)
   if (!outbound.ok) return outbound
+  // What is built here begins to fetch at once, the way this configuration says.
+  Object.assign(memory.outbound, outbound.value)
   const signer = config.identity.assertion && readAssertionKey(config.identity.assertion.key)
   if (signer && !signer.ok) return unreadable(`identity.assertion.key: ${signer.problem}`)
   const fetch: FetchJson = (url, namedBy) => fetchJson(url, { ...memory.outbound, namedBy })
@@ -181,7 +184,11 @@ export function buildGeneration(
     openings: buildPlaces(256),
     meter: { now: monotonic, took: (policy) => bindPolicy(metrics, policy) },
   }
-  const rules = buildRules(config, loaded.hash, ports)
+  const close = (): void => {
+    closeRevocations(revocations.value, before?.revocations)
+    closeAuthorities(clientAuthorities.value, before?.clientAuthorities)
+  }
+  const rules = orElse(() => buildRules(config, loaded.hash, ports), close)
   const { assertion } = config.identity
   const generation = {
     loaded,

@@ -52,8 +52,7 @@ export function identify(admission: Admission, headers: Headers, rules: Identity
     // An empty value says nothing, and Envoy would send the name all the same.
     if (name === undefined || !value) continue
     // A name that was cut short is another name.
-    if (names.has(fact) && !isWhole(admission))
-      return deny('client_certificate_unusable', `${fact} does not fit a header`)
+    if (isCut(fact, admission)) return deny('client_certificate_unusable', `${fact} does not fit a header`)
     const text = rules.encoding === 'percent' ? percent(value) : value
     if (text === undefined || !usable(text, fact === 'scope' ? 2048 : 1024))
       return deny('claim_unusable', `${fact} does not fit a header`)
@@ -94,9 +93,11 @@ function facts(admission: Admission): readonly (readonly [IdentityFact, string |
   ]
 }
 
-const names: ReadonlySet<IdentityFact> = new Set(['certificateSubject', 'certificateIssuer'])
-const isWhole = (admission: Admission): boolean =>
-  !('certificate' in admission) || admission.certificate === undefined || admission.certificate.whole
+function isCut(fact: IdentityFact, admission: Admission): boolean {
+  const certificate = 'certificate' in admission ? admission.certificate : undefined
+  if (fact === 'certificateSubject') return certificate?.whole.subject === undefined
+  return fact === 'certificateIssuer' && certificate?.whole.issuer === undefined
+}
 
 /**
  * HDR-16: every client-sent header that any upstream could read as one of ours goes, in each spelling that folds to it.

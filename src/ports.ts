@@ -110,6 +110,8 @@ export interface ClientAuthorities {
   readonly status: StatusRules
   /** Grows with all news because of which an earlier good word may not count any more. */
   readonly generation: () => number
+  /** Seconds. */
+  readonly monotonic: () => number
   /** By thumbprint. */
   readonly judged: Cache<JudgedCertificate>
   /** By thumbprint and what came along; for a few seconds. */

@@ -5,6 +5,7 @@ import { loadConfig } from './io/config-file.ts'
 import { readListFiles } from './io/revocation-files.ts'
 import { closeRevocations, firstRevocations, handOverRevocations } from './io/revocations.ts'
 import { timer } from './io/timer.ts'
+import { wall } from './memory.ts'
 
 /** How long a reload waits for the keys and the revocations of new places, milliseconds. */
 const NEW_KEYS = 3000
@@ -14,9 +15,12 @@ const NEW_KEYS = 3000
  * places of keys have to give some first, so that a misspelled one cannot take away keys that are good.
  */
 export async function swap(current: Generation, world: World): Promise<Generation> {
-  const { file, environment, metrics, log } = world
+  const { file, environment, memory, metrics, log } = world
   const say = log.of('configuration').event
+  const outbound = { ...memory.outbound }
   const refused = (problems: unknown, files: readonly string[] = []): Generation => {
+    // New places were asked the way the refused configuration says.
+    Object.assign(memory.outbound, outbound)
     world.concluded?.('refused', files)
     metrics.reloads.labels('refused').inc()
     say('error', 'configuration refused, the last good one stays', { problems })
@@ -29,8 +33,8 @@ export async function swap(current: Generation, world: World): Promise<Generatio
     const built = buildGeneration(loaded, current, world, listFiles)
     if (!built.ok) return refused([{ message: built.problem }], loaded.files)
     const next = built.value
-    const keyless = await firstKeys(next, current, world)
-    const unlisted = await firstLists(next.clientAuthorities, current.clientAuthorities, NEW_KEYS)
+    const keyless = await firstKeys(next, current)
+    const unlisted = await firstLists(next.clientAuthorities, current.clientAuthorities, NEW_KEYS, wall)
     const untold = await firstRevocations(next.revocations, current.revocations, NEW_KEYS)
     if (keyless.length + untold.length + unlisted.length > 0) {
       closeOthers(next, current)
@@ -69,18 +73,13 @@ const describeFixed = ({ listen, stores, limits, tracing, audit }: Config): stri
   JSON.stringify([{ ...listen, adminAccess: listen.adminAccess !== undefined }, stores, limits, tracing, audit])
 
 /** Names of the servers whose sources are new and have given no keys in time. */
-async function firstKeys(next: Generation, current: Generation, { memory }: World): Promise<readonly string[]> {
+async function firstKeys(next: Generation, current: Generation): Promise<readonly string[]> {
   const fresh = [...next.sources].filter(([, source]) => ![...current.sources.values()].includes(source))
   if (fresh.length === 0) return []
-  // They are asked the way the new configuration says.
-  const before = { ...memory.outbound }
-  Object.assign(memory.outbound, next.outbound)
   const limit = timer(NEW_KEYS)
   await Promise.race([Promise.all(fresh.map(([, source]) => source.load())), limit.elapsed])
   limit.cancel()
-  const keyless = fresh.filter(([, source]) => source.size === 0).map(([name]) => name)
-  if (keyless.length > 0) Object.assign(memory.outbound, before)
-  return keyless
+  return fresh.filter(([, source]) => source.size === 0).map(([name]) => name)
 }
 
 function closeOthers(leaving: Generation, staying: Generation): void {

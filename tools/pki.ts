@@ -21,15 +21,15 @@ export interface Subject {
   readonly notAfter?: Date
 }
 
-/** A certificate authority for one run, on P-256. */
+/** A certificate authority for one run, with a key that every cipher suite of the demo can use. */
 export function createAuthority(name: string): Identity {
-  const key = newKey('ec')
+  const key = newKey('rsa')
   return identityOf(writeCertificate({ ...contentOf({ name }), usage: 'authority' }, key), key)
 }
 
 /** A certificate issued by the authority, or by itself when `authority` is undefined. */
 export function issue(authority: Identity | undefined, subject: Subject): Identity {
-  const key = newKey('ec')
+  const key = newKey('rsa')
   const content = { ...contentOf(subject), usage: subject.usage ?? 'both' }
   const issuer = authority && { name: nameOfSubject(authority), key: createPrivateKey(authority.key) }
   return identityOf(writeCertificate(content, key, issuer), key)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
+import { isIPv4 } from 'node:net'
 import { join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { readPki, readState, writePkiFiles } from '../io/pki-directory.ts'
@@ -7,6 +8,7 @@ import { startPkiResponder } from '../io/pki-responder.ts'
 import { type KeyType, keyTypes } from '../mint/keys.ts'
 import { createPki, issueCertificate, type Order, type PkiFile, revoke, stateFile, writeLists } from '../mint/pki.ts'
 import { roleNames } from '../verify/certificate-roles.ts'
+import { isHostName, isUri } from '../verify/x509/general-name.ts'
 import { refuseUsage } from './key-files.ts'
 import type { Terminal } from './main.ts'
 
@@ -34,6 +36,8 @@ const MARK = 'development material: never use it in production\n'
 const DAY = 86_400
 const chance = () => ({ now: Math.floor(Date.now() / 1000), random: randomBytes })
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value]
+const isHost = (text: string): boolean =>
+  /^[0-9.]+$/.test(text) ? isIPv4(text) : isHostName(text.replace(/^\*\./, ''))
 const isDays = (text: string): boolean => /^[0-9]{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= 3650
 
 /** `mint pki | certificate | revoke | crl | responder`: authorities and certificates for development. */
@@ -63,6 +67,8 @@ function registerAuthorities(mint: Command, terminal: Terminal): void {
       if (!isDays(days)) return refuseUsage(terminal, '--days is a whole number from 1 to 3650')
       if (statusUrl !== undefined && !/^http:\/\/[^\s/?#@]+$/.test(statusUrl))
         return refuseUsage(terminal, '--status-url is http://HOST or http://HOST:PORT')
+      const wrong = host.find((name) => !isHost(name))
+      if (wrong !== undefined) return refuseUsage(terminal, `--host ${wrong} is no host name and no IPv4 address`)
       const taken = contentsOf(out)
       if (taken > 0 && !readState(out).ok) return refuseUsage(terminal, `${out} holds other files; nothing was written`)
       if (taken > 0 && !force)
@@ -134,6 +140,8 @@ function registerCertificate(mint: Command, terminal: Terminal): void {
       if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name))
         return refuseUsage(terminal, 'a name of lower case letters, digits and hyphens, at most 63')
       if (!isDays(days)) return refuseUsage(terminal, '--days is a whole number from 1 to 3650')
+      if (!dns.every(isHost) || !uri.every(isUri))
+        return refuseUsage(terminal, '--dns is a host name, --uri an absolute URI')
       const roles = role.filter(isRole)
       if (roles.length < role.length) return refuseUsage(terminal, `--role is one of ${roleNames.join(', ')}`)
       const pki = readPki(directory)

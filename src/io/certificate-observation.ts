@@ -46,14 +46,18 @@ export function observeOcsp(metrics: Metrics, log: Pick<Log, 'event'>): (event: 
 export function showAuthorities(metrics: Metrics, authorities: AuthoritiesByOptions, now: number): void {
   metrics.crlEntries.reset()
   metrics.crlNextUpdate.reset()
+  /** Several may have one name: a file that two routes ask in two ways. One that is down is not hidden by the other. */
+  const up = new Map<string, boolean>()
+  const note = (name: string, one: boolean): void => void up.set(name, one && up.get(name) !== false)
   for (const { crls, ocsp } of sourcesOf(authorities)) {
     for (const { source, entries, until } of crls?.places ?? []) {
       metrics.crlEntries.labels(source).set(entries)
       metrics.crlNextUpdate.labels(source).set(until ?? 0)
-      metrics.dependencyUp.labels(`revocation list ${source}`).set(until !== undefined && now <= until ? 1 : 0)
+      note(`revocation list ${source}`, until !== undefined && now <= until)
     }
-    if (ocsp) metrics.dependencyUp.labels('ocsp').set(ocsp.available ? 1 : 0)
+    if (ocsp) note('ocsp', ocsp.available)
   }
+  for (const [name, one] of up) metrics.dependencyUp.labels(name).set(one ? 1 : 0)
 }
 
 /** What `/readyz` says of sources that tell nothing at the moment. */

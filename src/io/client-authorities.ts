@@ -12,7 +12,7 @@ import { boundedCache } from './caches.ts'
 import { buildCrls, type CrlSurroundings, type LiveCrls } from './crls.ts'
 import { buildOcsp, type LiveOcsp, type OcspSurroundings } from './ocsp.ts'
 import { timer } from './timer.ts'
-import { readTrust } from './trust-files.ts'
+import { type AuthorityFiles, readTrust } from './trust-files.ts'
 
 /** Who tells of revocations. Shared by all routes that ask the same of the same. */
 export interface StatusSources {
@@ -26,6 +26,8 @@ export interface StatusSources {
 export interface LiveAuthorities extends ClientAuthorities {
   readonly sources: StatusSources
   readonly mode: 'hard' | 'soft' | 'off'
+  /** Whether a list may be done without. */
+  readonly lists: 'hard' | 'soft' | 'off'
   /** Routes with these options. */
   readonly routes: readonly string[]
 }
@@ -58,6 +60,8 @@ export function buildClientAuthorities(
   const known = new Map<string, StatusSources>()
   for (const { sources } of before?.values() ?? []) known.set(sources.identity, sources)
   const opened: StatusSources[] = []
+  /** What was read; a trusted list is long, and many routes may name it. */
+  const files: AuthorityFiles = new Map()
   for (const { name: route, policies } of routes)
     for (const { name, options } of policies) {
       if (name !== 'clientCertificate') continue
@@ -69,7 +73,7 @@ export function buildClientAuthorities(
         built.set(key, { ...same, routes: [...same.routes, route] })
         continue
       }
-      const trust = readTrust(settings)
+      const trust = readTrust(settings, files)
       if (!trust.ok) {
         for (const sources of opened) closeOne(sources)
         return unreadable(`route ${route}: clientCertificate.${trust.problem}`)
@@ -119,7 +123,7 @@ function authoritiesOf(
   { revocation }: ClientCertificateOptions,
   trust: TrustStore,
   sources: StatusSources,
-  { tolerated, monotonic }: AuthoritiesSurroundings,
+  { tolerated, monotonic, ocsp: { revocations } }: AuthoritiesSurroundings,
 ): LiveAuthorities {
   const { crls, ocsp } = sources
   const witnesses = revocation.order.flatMap((kind): readonly StatusWitness[] => {
@@ -130,11 +134,13 @@ function authoritiesOf(
   return {
     trust,
     status: { witnesses, scope: revocation.scope },
-    generation: () => (crls?.generation ?? 0) + (ocsp?.generation ?? 0),
+    generation: () => (crls?.generation ?? 0) + (ocsp?.generation ?? 0) + (revocations?.changes ?? 0),
+    monotonic,
     judged: boundedCache<JudgedCertificate>(JUDGED.max, JUDGED.ttl, { monotonic }),
     refused: boundedCache<Denial>(REFUSED.max, REFUSED.ttl, { monotonic }),
     tolerated,
     sources,
+    lists: crls ? revocation.crl : 'off',
     mode: witnesses.length === 0 ? 'off' : softOf(revocation) === undefined ? 'hard' : 'soft',
     routes: [route],
   }
@@ -145,13 +151,15 @@ export const sourcesOf = (authorities: AuthoritiesByOptions): ReadonlySet<Status
   new Set([...authorities.values()].map(({ sources }) => sources))
 
 /**
- * Waits until new lists were looked at, not longer than told, milliseconds. Returns the routes whose certificates would be
- * refused because a list they need did not come.
+ * Waits until new lists were looked at, not longer than told, milliseconds. Returns the routes that would be worse off:
+ * their certificates would be refused because a list they need did not come, or would pass unchecked though what serves
+ * now still has that list.
  */
 export async function firstLists(
   next: AuthoritiesByOptions,
   current: AuthoritiesByOptions,
   milliseconds: number,
+  now: () => number,
 ): Promise<readonly string[]> {
   const before = sourcesOf(current)
   const fresh = [...next.values()].filter(({ sources }) => !before.has(sources))
@@ -160,8 +168,15 @@ export async function firstLists(
   const limit = timer(milliseconds)
   await Promise.race([Promise.all(looks), limit.elapsed])
   limit.cancel()
+  const counts = ({ until }: LiveCrls['places'][number]): boolean => until !== undefined && now() <= until
+  const served = new Set(
+    [...before].flatMap(({ crls }) => (crls?.places ?? []).filter(counts).map(({ source }) => source)),
+  )
   return fresh
-    .filter(({ mode, sources: { crls } }) => mode === 'hard' && crls?.available === false)
+    .filter(({ lists, sources: { crls } }) => {
+      const lacking = (crls?.places ?? []).filter((place) => !counts(place))
+      return lists === 'hard' ? lacking.length > 0 : lacking.some(({ source }) => served.has(source))
+    })
     .flatMap(({ routes }) => routes)
 }
 

@@ -231,8 +231,8 @@ export function buildCrls(options: CrlOptions, surroundings: CrlSurroundings): L
     reload,
     close: () => {
       closed = true
-      for (const { callOff } of configured) callOff()
-      found.clear()
+      // Requests of a configuration that was replaced still find what was there.
+      for (const { callOff } of [...configured, ...found.values()]) callOff()
       reader.close()
       observe({ kind: 'closed' })
     },

@@ -29,13 +29,17 @@ const RENEWAL = { least: 0.5, spread: 0.2 }
 const MIN_RENEWAL = 5
 
 /** What was revoked, by the keys of the answers. */
-export type Revocations = LRUCache<string, OcspVerdict>
+export interface Revocations {
+  readonly verdicts: LRUCache<string, OcspVerdict>
+  /** Grows with each of them: whoever shares them concludes anew. */
+  changes: number
+}
 
 /**
  * Revocations have places of their own, so that no number of other certificates drives them out. They may be shared by
  * configurations: the rules that an answer has to meet differ, but that a certificate was revoked holds for all.
  */
-export const keepRevocations = (): Revocations => new LRUCache({ max: MAX_ANSWERS })
+export const keepRevocations = (): Revocations => ({ verdicts: new LRUCache({ max: MAX_ANSWERS }), changes: 0 })
 
 /**
  * The last answer about each certificate. An older one never takes the place of a newer one: on plain http somebody could
@@ -53,7 +57,7 @@ export function keepAnswers({
   const answers = new LRUCache<string, KeptAnswer>({ max: MAX_ANSWERS, dispose: ({ callOff }) => callOff() })
   const find = (key: string): KeptAnswer | undefined => {
     const kept = answers.peek(key)
-    const revoked = revocations.peek(key)
+    const revoked = revocations.verdicts.peek(key)
     const outdated = revoked !== undefined && kept !== undefined && kept.newest > revoked.thisUpdate
     return revoked && !outdated && revoked !== kept?.verdict ? recalled(revoked) : kept
   }
@@ -63,7 +67,7 @@ export function keepAnswers({
     use(key: string): KeptAnswer | undefined {
       const kept = answers.get(key)
       if (kept) kept.used = true
-      revocations.get(key)
+      revocations.verdicts.get(key)
       return find(key)
     },
     /** What is kept from now on; undefined when something newer was known. */
@@ -86,8 +90,10 @@ export function keepAnswers({
         callOff: () => undefined,
       }
       answers.set(key, kept)
-      if (verdict.status.kind === 'revoked') revocations.set(key, verdict)
-      else revocations.delete(key)
+      if (verdict.status.kind === 'revoked') {
+        revocations.verdicts.set(key, verdict)
+        revocations.changes += 1
+      } else revocations.verdicts.delete(key)
       return kept
     },
     /** Nothing is asked for again any more. */

@@ -1,13 +1,32 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { z } from 'zod'
+import { keyTypes } from '../mint/keys.ts'
 import { type Authorities, type PkiFile, type PkiState, readAuthority, STATE_FILE } from '../mint/pki.ts'
 import { type Reading, read, unreadable } from '../verify/reading.ts'
-import { isObject, own } from '../verify/strict-json.ts'
 import { readBounded } from './bounded-file.ts'
 
 /** Bytes of the state: a hundred for each certificate. */
 const MAX_STATE = 1_048_576
 const MAX_KEY = 65_536
+
+const issuer = z.enum(['root', 'intermediate', 'stranger', 'self'])
+const serial = z.string().regex(/^(?:[0-9a-f]{2}){1,20}$/)
+/** What `mint pki` writes; whatever else says that it is a development PKI is none. */
+const stateSchema: z.ZodType<PkiState> = z.object({
+  development: z.literal(true),
+  keyType: z.enum(keyTypes),
+  statusUrl: z
+    .string()
+    .optional()
+    .transform((url) => url),
+  issued: z.array(z.object({ name: z.string(), issuer, serial })),
+  revoked: z.array(z.object({ serial, issuer, at: z.number(), by: z.enum(['crl', 'ocsp', 'both']) })),
+  listNumber: z
+    .int()
+    .min(0)
+    .max(2 ** 40),
+})
 
 /** A development PKI as it lies on disk. */
 export interface PkiDirectory {
@@ -36,9 +55,8 @@ export function readState(directory: string): Reading<PkiState> {
   if (!bytes.ok) return unknown
   try {
     const state: unknown = JSON.parse(bytes.value.toString())
-    if (!isObject(state) || own(state, 'development') !== true) return unknown
-    // Nobody but these commands writes it, into a directory of development keys.
-    return read(state as unknown as PkiState)
+    const { success, data } = stateSchema.safeParse(state)
+    return success ? read(data) : unknown
   } catch {
     return unknown
   }
@@ -55,7 +73,9 @@ export function writePkiFiles(directory: string, files: readonly PkiFile[]): voi
   for (const { path, text, secret } of files) {
     const target = join(directory, path)
     mkdirSync(dirname(target), { recursive: true, mode: 0o755 })
-    writeFileSync(`${target}.new`, text, { mode: secret ? 0o600 : 0o644 })
+    // One that was left behind would keep the mode it has.
+    rmSync(`${target}.new`, { force: true })
+    writeFileSync(`${target}.new`, text, { mode: secret ? 0o600 : 0o644, flag: 'wx' })
     renameSync(`${target}.new`, target)
   }
 }

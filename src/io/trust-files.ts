@@ -19,25 +19,29 @@ interface FileProblem {
   readonly problem: string
 }
 
+/** What was read already, by file. */
+export type AuthorityFiles = Map<string, Reading<readonly Certificate[]>>
+
 type Outcome = { readonly ok: true; readonly value: TrustStore } | ({ readonly ok: false } & FileProblem)
 
 /**
  * Whom these options trust. Every certificate of the files has to be readable and that of an authority: one that is passed
  * over would be missed when its first client comes.
  */
-export function readTrust(options: ClientCertificateOptions): Reading<TrustStore> {
-  const outcome = readFiles(options)
+export function readTrust(options: ClientCertificateOptions, files: AuthorityFiles = new Map()): Reading<TrustStore> {
+  const outcome = readFiles(options, files)
   return outcome.ok ? read(outcome.value) : unreadable(`${spellKey(outcome.key)}: ${outcome.problem}`)
 }
 
 const spellKey = (key: FileProblem['key']): string =>
   key.map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`)).join('')
 
-function readFiles(options: ClientCertificateOptions): Outcome {
+function readFiles(options: ClientCertificateOptions, files: AuthorityFiles): Outcome {
   const lists: Record<'ca' | 'intermediates', Certificate[]> = { ca: [], intermediates: [] }
   for (const key of ['ca', 'intermediates'] as const)
     for (const [index, file] of options[key].entries()) {
-      const reading = readAuthorityFile(file)
+      const reading = files.get(file) ?? readAuthorityFile(file)
+      files.set(file, reading)
       if (!reading.ok) return { ok: false, key: [key, index], problem: `${file}: ${reading.problem}` }
       lists[key].push(...reading.value)
     }
@@ -69,7 +73,7 @@ export const checkTrustFiles = ({ routes }: Config): readonly Problem[] =>
     policies.flatMap(({ name, options, at }) => {
       if (name !== 'clientCertificate') return []
       // Parsed by the very schema this type comes from.
-      const outcome = readFiles(options as ClientCertificateOptions)
+      const outcome = readFiles(options as ClientCertificateOptions, new Map())
       return outcome.ok ? [] : [{ path: [...at, ...outcome.key], message: outcome.problem }]
     }),
   )

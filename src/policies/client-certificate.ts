@@ -35,7 +35,8 @@ export const clientCertificate = policyKind({
     const authorities = clientAuthorities?.get(authoritiesKey(settings))
     if (!authorities) throw new Error('nobody has read the authorities of these options')
     const rules = rulesOf(settings, authorities)
-    const recall = buildRecall(rules, authorities)
+    const stuck = new WeakSet<JudgedCertificate>()
+    const recall = buildRecall(rules, authorities, stuck)
     const statusOf = buildStatus(authorities)
 
     return ({ attributes: { certificate: shown }, now, trace }) => {
@@ -54,6 +55,8 @@ export const clientCertificate = policyKind({
         const certificate = sealCertificate(judged, status)
         trace.holds('certificate status', 'RFC 5280 section 6.3', certificate.ok, status.kind)
         if (status.kind === 'tolerated') authorities.tolerated(status.detail)
+        // An authority between may have been issued anew: what comes along next time may lead around it.
+        if (status.kind === 'revoked' && judged.path.length > 2) stuck.add(judged)
         return certificate.ok ? ok({ certificate: certificate.value }) : certificate
       }
       const status = statusOf(judged, now)
@@ -87,7 +90,11 @@ export const pinsOf = ({ pinned }: ClientCertificateOptions): ReadonlySet<string
  * seconds. A path that was once found holds whatever comes along with the certificate later; one that was not found may
  * be found with another company, so that counts for this very company alone.
  */
-function buildRecall(rules: CertificateRules, { judged, refused }: ClientAuthorities) {
+function buildRecall(
+  rules: CertificateRules,
+  { judged, refused }: ClientAuthorities,
+  stuck: { readonly has: (judgement: JudgedCertificate) => boolean },
+) {
   const { leeway } = rules.chain
   const authorities = new Map<string, Certificate>()
   /** Thousands of clients have the same few authorities, which are kept once. */
@@ -104,7 +111,8 @@ function buildRecall(rules: CertificateRules, { judged, refused }: ClientAuthori
   }
   return (thumbprint: string, der: Uint8Array, shown: PresentedCertificate, now: number): Result<JudgedCertificate> => {
     const known = judged.get(thumbprint)
-    if (known && now >= known.notBefore - leeway && now <= known.notAfter + leeway) return ok(known)
+    if (known && !stuck.has(known) && now >= known.notBefore - leeway && now <= known.notAfter + leeway)
+      return ok(known)
     const company = `${thumbprint} ${companyOf(shown)}`
     const denial = refused.get(company)
     if (denial) return denial
@@ -113,7 +121,7 @@ function buildRecall(rules: CertificateRules, { judged, refused }: ClientAuthori
     const outcome = judgeCertificate(der, presented.value, rules, now)
     if (outcome.ok) return ok(remember(outcome.value))
     // That one is not valid yet ends at a moment of its own.
-    if (outcome.reason !== 'client_certificate_expired') refused.set(company, outcome)
+    refused.set(company, outcome, outcome.reason === 'client_certificate_expired' ? 1 : undefined)
     return outcome
   }
 }
@@ -125,18 +133,28 @@ function companyOf(shown: PresentedCertificate): string {
   return shown.chain.map((der) => hash('sha256', der, 'base64url')).join(' ')
 }
 
+/** How long a good word counts: by the clock of the wall, which somebody may set back, and by one that nobody can. */
+interface Word {
+  readonly until: number
+  readonly dies: number
+  readonly generation: number
+}
+
 /** A good word is remembered as long as it counts, and no longer than until somebody may have said another one. */
-function buildStatus({ status: rules, generation }: ClientAuthorities) {
-  const words = new WeakMap<JudgedCertificate, { readonly until: number; readonly generation: number }>()
+function buildStatus({ status: rules, generation, monotonic }: ClientAuthorities) {
+  const words = new WeakMap<JudgedCertificate, Word>()
   return (judged: JudgedCertificate, now: number): PathStatus | Promise<PathStatus> => {
     const current = generation()
     const known = words.get(judged)
-    if (known && known.generation === current && now < known.until) return { kind: 'good', until: known.until }
+    const counts = known && now < known.until && monotonic() < known.dies
+    if (counts && known.generation === current) return { kind: 'good', until: known.until }
     const keep = (status: PathStatus): PathStatus => {
       // What was asked for before the last news may be older than they are.
-      if (status.kind === 'good')
-        words.set(judged, { until: Math.min(status.until, now + MAX_STATUS), generation: current })
-      else words.delete(judged)
+      if (status.kind !== 'good') words.delete(judged)
+      else {
+        const life = Math.min(status.until - now, MAX_STATUS)
+        words.set(judged, { until: now + life, dies: monotonic() + life, generation: current })
+      }
       return status
     }
     const status = judgeStatus(judged.path, rules, now)

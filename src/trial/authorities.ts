@@ -47,6 +47,7 @@ export function buildTrialAuthorities(
         }),
       },
       generation: () => 0,
+      monotonic: () => 0,
       judged: forgetful,
       refused: forgetful,
       tolerated: () => undefined,

@@ -18,8 +18,8 @@ interface CertificateFacts extends RoleFacts {
   /** As RFC 4514 writes it. */
   readonly subject: string
   readonly issuer: string
-  /** Whether both are whole: one that is very long is cut. */
-  readonly whole: boolean
+  /** Those of the two that are whole: one that is very long is cut, and then another name. */
+  readonly whole: { readonly subject?: string; readonly issuer?: string }
   /** Hex. */
   readonly serial: string
   /** Seconds since 1970, both inclusive. */
@@ -95,7 +95,8 @@ const unreadableNote = ({ unreadable }: PresentedChain): string =>
 function factsOf(leaf: Certificate, roles: RoleFacts): CertificateFacts {
   const { thumbprint, serial, notBefore, notAfter } = leaf
   const [subject, issuer] = [spellName(leaf.subject), spellName(leaf.issuer)]
-  const whole = subject.whole && issuer.whole
+  const whole = { ...(subject.whole && { subject: subject.text }), ...(issuer.whole && { issuer: issuer.text }) }
+  Object.freeze(roles.roles)
   return { ...roles, thumbprint, subject: subject.text, issuer: issuer.text, whole, serial, notBefore, notAfter }
 }
 

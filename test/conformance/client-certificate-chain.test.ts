@@ -88,6 +88,18 @@ describe('X5-01 a path', () => {
     expect(chainFor(client, [root], [], { kept })).toMatchObject({ ok: false, problem: 'untrusted', detail })
     expect(outcome(chainFor(client, top, [], { kept }))).toBe('ok')
   })
+  test('att-mtls-08 is looked for among fewer signatures of authorities that came along', () => {
+    const keys = Array.from({ length: 4 }, () => newKeysOf('p256'))
+    const top = keys.map((pair) => authority('Maze', undefined, { keys: pair }))
+    const along = keys.flatMap((pair) =>
+      top.filter((by) => by.keys !== pair).map((by) => authority('Maze', by, { keys: pair, serial: '02' })),
+    )
+    const client = clientOf(top[0])
+    const detail = 'the search for its issuers took too many steps'
+    expect(chainFor(client, [root], along)).toMatchObject({ ok: false, problem: 'untrusted', detail })
+    expect(chainFor(client, [root], [], { kept: along })).not.toMatchObject({ detail })
+    expect(outcome(chainFor(client, top, along))).toBe('ok')
+  })
   test('is not looked for among any number of keys of one name', () => {
     const line = [authority('Maze')]
     for (let left = 40; left > 0; left -= 1) line.push(authority('Maze', line.at(-1)))

@@ -1,5 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { admit } from '../../src/admission.ts'
+import { buildAssertion } from '../../src/assertion.ts'
 import { describeDecision } from '../../src/audit/record.ts'
 import type { Evidence } from '../../src/policy.ts'
 import { removed, told, verdict } from '../support/answers.ts'
@@ -71,11 +73,41 @@ describe('MTLS-18 what the upstream is told of a verified certificate', () => {
     expect(verdict(response)).toBe('allow')
     expect(told(response, 'x-authz-certificate-thumbprint')).toEqual([long.thumbprint])
   })
+  test('and no name refuses what the other one is passed on for', async () => {
+    const long = issue(root, { subject: subjectOf([CN, 'a'.repeat(1100)]).der })
+    const only = (headers: readonly string[]) => ({ document: asking({}, {}, { identity: { headers } }) })
+    const { response } = await answerTo(long, {}, only(['certificateIssuer']))
+    expect(told(response, 'x-authz-certificate-issuer')).toEqual(['CN=Root'])
+    expect(verdict((await answerTo(long, {}, only(['certificateSubject']))).response)).toBe(
+      'client_certificate_unusable',
+    )
+  })
   test('under names of its own where the configuration gives some', async () => {
     const identity = { headers: { certificateSubject: 'x-client-name' } }
     const { response } = await answerTo(provider, {}, { document: asking({}, {}, { identity }) })
     expect(told(response, 'x-client-name')).toEqual([NAME])
   })
+})
+
+test('MTLS-18 the assertion says the same, and leaves out a name that had to be cut', async () => {
+  const { privateKey: key } = generateKeyPairSync('ed25519')
+  const saidOf = async (certificate: typeof provider) => {
+    const { record } = await answerTo(certificate, {}, { document: asking({}, {}, { identity: { headers: [] } }) })
+    if (!record.decision.ok) throw new Error(record.decision.reason)
+    const rules = { issuer: 'https://edge', audience: 'https://api', lifetime: 30 }
+    const jwt = buildAssertion(record.decision.admission, { key, algorithm: 'EdDSA', keyId: 'k' }, rules, {
+      now: 0,
+      id: '1',
+    })
+    return JSON.parse(Buffer.from(jwt?.split('.')[1] ?? '', 'base64url').toString()) as object
+  }
+  const { thumbprint, serial } = provider
+  expect(await saidOf(provider)).toMatchObject({
+    certificate: { subject: NAME, issuer: 'CN=Root', serial, 'x5t#S256': thumbprint, roles: ['PSP_PI', 'PSP_AI'] },
+  })
+  const long = issue(root, { subject: subjectOf([CN, 'a'.repeat(1100)]).der })
+  expect(await saidOf(long)).toMatchObject({ certificate: { issuer: 'CN=Root' } })
+  expect(JSON.stringify(await saidOf(long))).not.toContain('subject')
 })
 
 describe('what is written down of it', () => {

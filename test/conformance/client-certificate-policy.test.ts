@@ -3,7 +3,7 @@ import { boundedCache } from '../../src/io/caches.ts'
 import type { StatusWord } from '../../src/verify/certificate-status.ts'
 import type { JudgedCertificate } from '../../src/verify/client-certificate.ts'
 import { answered, flaws, verdict } from '../support/answers.ts'
-import { clientExtensions } from '../support/chains.ts'
+import { authority, clientExtensions, type Party } from '../support/chains.ts'
 import {
   asking,
   issue,
@@ -15,6 +15,7 @@ import {
   sent,
   subject,
   trusting,
+  validity,
   witness,
 } from '../support/client-certificates.ts'
 import { extensions } from '../support/ocsp-pki.ts'
@@ -352,6 +353,23 @@ describe('X5-16 what is remembered', () => {
     expect(verdict(await first)).toBe('allow')
     expect(verdict(await ask(request(client, { token: mintToken() })))).toBe('client_certificate_revoked')
   })
+  test('a good word no longer than it counts, also when somebody sets the clock back', async () => {
+    const elapsed = { now: 0 }
+    const { source, asked } = oracle({ [serial]: good() })
+    const witnesses = [witness('crl', 'hard', source)]
+    const { ask, request, clock } = meet({
+      authorities: { monotonic: () => elapsed.now, status: { scope: 'chain', witnesses } },
+    })
+    const send = async () => verdict(await ask(request(client, { token: mintToken() })))
+    await send()
+    elapsed.now = 299
+    await send()
+    expect(asked).toHaveLength(1)
+    elapsed.now = 300
+    clock.now = PROOF_TIME - 5
+    expect(await send()).toBe('allow')
+    expect(asked).toHaveLength(2)
+  })
   test('never that a certificate is valid which has ended since', async () => {
     const { ask, request, clock } = meet()
     const short = issue(root, { notAfter: PROOF_TIME + 5 })
@@ -361,21 +379,42 @@ describe('X5-16 what is remembered', () => {
     }
     expect([await send(0), await send(5), await send(6)]).toEqual(['allow', 'allow', 'client_certificate_expired'])
   })
-  test('of a refusal, that it was refused', async () => {
-    const seen: string[] = []
-    const refused = new Map<string, never>()
-    const cache = { get: (key: string) => refused.get(key), set: (key: string) => void seen.push(key) }
-    expect(await reason(issue(undefined), { authorities: { trust: trusting(root), refused: cache } })).toBe(
-      'client_certificate_untrusted',
-    )
-    expect(seen).toHaveLength(1)
-    expect(
-      await reason(issue(root, { notBefore: PROOF_TIME + 1 }), {
-        authorities: { trust: trusting(root), refused: cache },
-      }),
-    ).toBe('client_certificate_expired')
-    expect(seen).toHaveLength(1)
-    expect(serial).toBe('01')
+  test('of a refusal, that it was refused; for a second where time alone may mend it', async () => {
+    const lives: (number | undefined)[] = []
+    const refused = { get: () => undefined, set: (_: string, __: unknown, life?: number) => void lives.push(life) }
+    const authorities = { trust: trusting(root), refused }
+    expect(await reason(issue(undefined), { authorities })).toBe('client_certificate_untrusted')
+    const early = issue(root, { notBefore: PROOF_TIME + 1 })
+    expect(await reason(early, { authorities })).toBe('client_certificate_expired')
+    expect(lives).toEqual([undefined, 1])
+  })
+  test('no path over an authority that was revoked, where another company leads around it', async () => {
+    const again = authority('Middle', root, { ...validity, keys: middle.keys, serial: '09' })
+    const below = issue(middle, { serial: '07' })
+    const { source } = oracle({ '07': good(), '01': revoked, '09': good() })
+    const { ask, request } = meet({
+      document: asking(
+        {},
+        {},
+        { clientCertificateFrom: { source: 'client-cert', clientCert: { trustedProxies: ['192.0.2.1'] } } },
+      ),
+      authorities: { status: { scope: 'chain', witnesses: [witness('crl', 'hard', source)] } },
+    })
+    const field = ({ der }: { readonly der: Buffer }): string => `:${der.toString('base64')}:`
+    const over = async (between: Party) =>
+      verdict(
+        await ask(
+          request(undefined, {
+            token: mintToken(),
+            headers: [
+              ['client-cert', field(below)],
+              ['client-cert-chain', field(between.certificate)],
+            ],
+          }),
+        ),
+      )
+    expect(await over(middle)).toBe('client_certificate_revoked')
+    expect(await over(again)).toBe('allow')
   })
 })
 

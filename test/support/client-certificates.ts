@@ -10,17 +10,17 @@ import { buildTestCheck, document, goodRequest, mintToken, type Order, type Spin
 import { CN, O, ORGANIZATION, subjectOf } from './subjects.ts'
 
 const DAY = 86_400
-const valid = { notBefore: PROOF_TIME - DAY, notAfter: PROOF_TIME + DAY }
+export const validity = { notBefore: PROOF_TIME - DAY, notAfter: PROOF_TIME + DAY }
 
 export const qcStatements = (...roles: NonNullable<Parameters<typeof qwac>[0]>[number][]): Buffer =>
   extension('06082b06010505070103', qwac(roles))
 
 /** A root, an authority below it, and what they issue, valid around the time of the test requests. */
-export const root = authority('Root', undefined, valid)
-export const middle = authority('Middle', root, valid)
+export const root = authority('Root', undefined, validity)
+export const middle = authority('Middle', root, validity)
 export const subject = subjectOf([O, 'Good Fintech'], [CN, 'client-1'], [ORGANIZATION, 'PSDGB-FCA-123456']).der
 export const issue = (issuer: Party | undefined, details: Details = {}): Certificate =>
-  party('client', issuer, { ...valid, extensions: clientExtensions, subject, ...details }).certificate
+  party('client', issuer, { ...validity, extensions: clientExtensions, subject, ...details }).certificate
 
 export const pemOf = ({ der }: Pick<Certificate, 'der'>): string =>
   `-----BEGIN CERTIFICATE-----\n${(der.toString('base64').match(/.{1,64}/g) ?? []).join('\n')}\n-----END CERTIFICATE-----\n`

@@ -173,6 +173,7 @@ const authoritiesOf = (given: Partial<ClientAuthorities> = {}): ClientAuthoritie
   trust: { anchors: [], intermediates: [], pinned: new Set() },
   status: { witnesses: [], scope: 'chain' },
   generation: () => 0,
+  monotonic: () => 0,
   judged: memory(),
   refused: memory(),
   tolerated: () => undefined,

@@ -17,6 +17,7 @@ import { commandLine } from '../support/command-line.ts'
 import { crlPem, entry, writeList } from '../support/crls.ts'
 import { temporaryDirectory } from '../support/lifecycle-server.ts'
 import { extension, extensions, hex } from '../support/ocsp-pki.ts'
+import { answer, startPlainStub } from '../support/plain-stub.ts'
 import { ISSUER, ORIGIN, serverJwks } from '../support/spine.ts'
 
 const now = Math.floor(Date.now() / 1000)
@@ -40,7 +41,7 @@ const asking = (clientCertificate: object, path = '/accounts') => ({ path, clien
 const hard = (...files: readonly string[]) => ({ crl: 'hard', files })
 
 /** A configuration with these routes, its files, and what becomes of it. */
-function start(routes: Routes, files: Readonly<Record<string, string>> = {}) {
+function start(routes: Routes, files: Readonly<Record<string, string>> = {}, outbound: object = {}) {
   const directory = temporaryDirectory()
   const place = (name: string): string => join(directory, name)
   const file = place('c.yaml')
@@ -48,13 +49,14 @@ function start(routes: Routes, files: Readonly<Record<string, string>> = {}) {
     writeFileSync(place(`${name}.new`), text)
     renameSync(place(`${name}.new`), place(name))
   }
-  const write = (next: Routes): void =>
+  const write = (next: Routes, calls: object = outbound): void =>
     put(
       'c.yaml',
       JSON.stringify({
         publicOrigins: [ORIGIN],
         authorizationServers: [{ name: 'as', issuer: ISSUER, keys: { file: 'jwks.json' } }],
         routes: next,
+        outbound: calls,
       }),
     )
   write(routes)
@@ -209,6 +211,31 @@ describe('REV-19 lists in files', () => {
       expect.stringMatching(/^revocation list .*old\.crl: none that counts now, certificates pass unchecked$/),
     )
   })
+  test('what is known to be revoked is not forgotten for a soft list that does not come again', async () => {
+    const soft = (more: object = {}) => [
+      asking({ ca: 'ca.pem', revocation: { crl: 'soft', files: ['root.crl'], ...more } }),
+    ]
+    const started = start(soft(), lists)
+    await started.looked()
+    const before = started.get()
+    started.put('root.crl', 'garbage')
+    started.write(soft({ maxAge: '2h' }))
+    await started.reload()
+    expect(started.get()).toBe(before)
+    expect(await judge(started, '05')).toBe('revoked')
+    started.put('root.crl', listOf(['05']))
+    await started.reload()
+    expect(started.get()).not.toBe(before)
+    expect(await judge(started, '05')).toBe('revoked')
+  })
+  test('a soft list that does not come refuses nothing, though a responder is hard', async () => {
+    const started = start([asking({ ca: 'ca.pem' })], { 'old.crl': listOf([], root, now - 10) })
+    const before = started.get()
+    const revocation = { crl: 'soft', files: ['old.crl'], ocsp: 'hard', responder: 'http://127.0.0.1:9' }
+    started.write([asking({ ca: 'ca.pem', revocation })])
+    await started.reload()
+    expect(started.get()).not.toBe(before)
+  })
   test('a start waits for them a while, and /readyz names what is missing', async () => {
     const started = start(routes, { 'root.crl': listOf([], root, now - 10) })
     expect(waitingFor(started.get(), started.world.memory)).toContain('revocation lists of client certificates')
@@ -237,6 +264,55 @@ describe('REV-19 lists in files', () => {
     )
     expect(JSON.stringify(started.told)).toContain('revocation list refused')
   })
+})
+
+describe('where lists are fetched', () => {
+  const listServer = async () => {
+    const stub = await startPlainStub((_, response) =>
+      answer(
+        response,
+        'application/pkix-crl',
+        Buffer.from(listOf(['05']).replaceAll(/-----[^-]+-----|\s/g, ''), 'base64'),
+      ),
+    )
+    onTestFinished(() => stub.close())
+    return stub
+  }
+  const fetching = (url: string) => [asking({ ca: 'ca.pem', revocation: { crl: 'hard', urls: [url] } })]
+
+  test('is where the new configuration lets calls go, from the first one on', async () => {
+    const stub = await listServer()
+    const started = start([asking({ ca: 'ca.pem' })], {}, { allow: ['elsewhere.example'] })
+    started.write(fetching(`${stub.origin}/root.crl`), { allow: ['127.0.0.1'] })
+    await started.reload()
+    expect(started.crls()?.available).toBe(true)
+    expect(stub.asked).toHaveLength(1)
+  })
+  test('is where the one before lets them go when the new one is refused', async () => {
+    const stub = await listServer()
+    const started = start(fetching(`${stub.origin}/root.crl`), {}, { allow: ['127.0.0.1'] })
+    await started.looked()
+    started.write(fetching(`${stub.origin}/other.crl`), { allow: ['elsewhere.example'] })
+    await started.reload()
+    expect(JSON.stringify(started.told)).toContain('configuration refused, the last good one stays')
+    expect(started.world.memory.outbound.allow).toEqual([
+      { kind: 'range', address: '127.0.0.1', prefix: 32, family: 'ipv4' },
+    ])
+    await started.crls()?.reload()
+    expect(started.crls()?.available).toBe(true)
+    expect(stub.asked).toHaveLength(2)
+  })
+})
+
+test('X5-16 what one configuration heard to be revoked ends what another remembers', async () => {
+  const ocsp = (wait: string) =>
+    asking({ ca: 'ca.pem', revocation: { ocsp: 'hard', responder: 'http://127.0.0.1:9', wait } }, `/${wait}`)
+  const started = start([ocsp('100ms'), ocsp('200ms')])
+  const generations = () => started.all().map(({ generation }) => generation())
+  const before = generations()
+  started.world.memory.revokedCertificates.changes += 1
+  expect(generations()).toEqual(before.map((one) => one + 1))
+  expect(sourcesOf(started.get().clientAuthorities).size).toBe(2)
 })
 
 test('config check tells that nobody is asked, or that a word may be missing', async () => {

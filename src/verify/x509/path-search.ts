@@ -9,8 +9,9 @@ import { isSignedWith } from './signature.ts'
 
 /** Certificates of a path, the leaf and the anchor among them. */
 const MAX_PATH = 6
-/** Signatures that one search verifies. */
+/** Signatures that one search verifies, and those by authorities that came along: whoever sends them chooses what they cost. */
 const MAX_SIGNATURES = 100
+const MAX_FOREIGN = 20
 /** Authorities that one search looks at. */
 const MAX_STEPS = 500
 
@@ -39,7 +40,9 @@ export function searchPath(
   const pool = new Map(
     [...store.anchors, ...presented, ...store.intermediates].map((authority) => [authority.thumbprint, authority]),
   )
+  const own = new Set([...store.anchors, ...store.intermediates].map(({ thumbprint }) => thumbprint))
   const signatures = new Map<string, boolean>()
+  let foreign = 0
   const comparisons = newComparisons()
   let steps = 0
   let exhausted = false
@@ -52,7 +55,8 @@ export function searchPath(
     const pair = `${child.thumbprint} ${authority.key.pin}`
     const known = signatures.get(pair)
     if (known !== undefined) return known
-    if (signatures.size >= MAX_SIGNATURES) {
+    if (!own.has(authority.thumbprint)) foreign += 1
+    if (signatures.size >= MAX_SIGNATURES || foreign > MAX_FOREIGN) {
       exhausted = true
       return false
     }

@@ -14,6 +14,7 @@ const made = async (...flags: readonly string[]): Promise<string> => {
   expect([code, err]).toEqual([undefined, 'development material: never use it in production\n'])
   return out
 }
+const EMPTY = JSON.stringify({ development: true, keyType: 'ec', issued: [], revoked: [], listNumber: 0 })
 const stateOf = (directory: string) => {
   const state = readState(directory)
   if (!state.ok) throw new Error(state.problem)
@@ -46,6 +47,8 @@ describe('mint pki', () => {
     [['--days', 'x'], /--days is a whole number/],
     [['--status-url', 'https://x.example/y'], /--status-url is http/],
     [['--key-type', 'dsa'], /key-type/],
+    [['--host', '999'], /--host 999 is no host name/],
+    [['--host', 'a b'], /--host a b is no host name/],
   ])('refuses %j', async (flags, message) => {
     const out = join(folder, 'never')
     const { code, err } = await commandLine(['mint', 'pki', '--out', out, ...flags])
@@ -83,6 +86,8 @@ describe('mint certificate', () => {
     [['../x'], /lower case letters/],
     [['x', '--role', 'PSP_XX'], /--role is one of PSP_AS/],
     [['x', '--days', '99999'], /--days/],
+    [['x', '--dns', 'a b'], /--dns is a host name/],
+    [['x', '--uri', 'none'], /--uri an absolute URI/],
   ])('refuses %j', async (flags, message) => {
     const { code, err } = await commandLine(['mint', 'certificate', await made(), ...flags])
     expect(code).toBe(2)
@@ -117,7 +122,8 @@ test.each([['certificate', 'x'], ['revoke', 'x'], ['crl'], ['responder']])(
     for (const [content, message] of [
       [undefined, /is no development PKI/],
       ['{}', /is no development PKI/],
-      ['{"development":true}', /root\.pem: there is no such file/],
+      ['{"development":true}', /is no development PKI/],
+      [EMPTY, /root\.pem: there is no such file/],
     ] as const) {
       const directory = fresh()
       if (content !== undefined) writeFileSync(join(directory, 'pki.json'), content)

@@ -113,7 +113,8 @@ describe('att-mtls-06 what was revoked stays so', () => {
     for (let index = 0; index < 10_000; index += 1) revoke(index)
     answers.use('0')
     revoke(10_000)
-    expect(['0', '1', '2'].map((key) => revocations.has(key))).toEqual([true, false, true])
+    expect(['0', '1', '2'].map((key) => revocations.verdicts.has(key))).toEqual([true, false, true])
+    expect(revocations.changes).toBe(10_001)
   })
   test.each<[string, number, string]>([
     ['an answer from before', NOW - 101, 'revoked'],
