@@ -48,7 +48,7 @@ test('the health check of Envoy succeeds, so that it learns of an end in time', 
 test('the configuration of the demo is watched: what is edited is in force behind Envoy', async () => {
   const ask = async (): Promise<number> => (await tell(edge.setting, await proven(edge.scene))).status
   expect(await ask()).toBe(200)
-  writeFileSync(edge.config, edge.text.replace('scopes: [accounts]', 'scopes: [payments]'))
+  writeFileSync(edge.config, edge.text.replaceAll('scopes: [accounts]', 'scopes: [payments]'))
   await vi.waitFor(async () => expect(await ask()).toBe(403), 10_000)
   writeFileSync(edge.config, edge.text)
   await vi.waitFor(async () => expect(await ask()).toBe(200), 10_000)
