@@ -6,6 +6,7 @@ import { consent } from './consent.ts'
 import { fapiHeaders } from './fapi-headers.ts'
 import { scopes } from './scopes.ts'
 import { senderConstraint } from './sender-constraint.ts'
+import { stepUp } from './step-up.ts'
 
 /** Every policy by its configuration key. */
 export const policies = {
@@ -15,6 +16,7 @@ export const policies = {
   senderConstraint,
   certificateClient,
   scopes,
+  stepUp,
   consent,
 } as const
 
@@ -28,6 +30,7 @@ export const standardOrder: readonly PolicyName[] = [
   'senderConstraint',
   'certificateClient',
   'scopes',
+  'stepUp',
   'consent',
 ]
 
