@@ -136,6 +136,7 @@ const policyOptions = {
   certificateClient: policies.certificateClient.options.optional(),
   scopes: policies.scopes.options.optional(),
   stepUp: policies.stepUp.options.optional(),
+  claims: policies.claims.options.optional(),
   consent: policies.consent.options.optional(),
 } satisfies Record<PolicyName, z.ZodType>
 

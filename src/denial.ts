@@ -147,6 +147,8 @@ export const answers = {
     challenge: 'used',
   },
 
+  claims_insufficient: refused('The claims of the access token do not cover this request'),
+
   consent_missing: refused('The access token stands for no consent of a user'),
   consent_unknown: refused('There is no such consent for this client and user'),
   consent_foreign: refused('There is no such consent for this client and user'),

@@ -1,6 +1,7 @@
 import type { Fact, Policy, Ports, Setting } from '../policy.ts'
 import { accessToken } from './access-token.ts'
 import { certificateClient } from './certificate-client.ts'
+import { claims } from './claims.ts'
 import { clientCertificate } from './client-certificate.ts'
 import { consent } from './consent.ts'
 import { fapiHeaders } from './fapi-headers.ts'
@@ -17,6 +18,7 @@ export const policies = {
   certificateClient,
   scopes,
   stepUp,
+  claims,
   consent,
 } as const
 
@@ -31,6 +33,7 @@ export const standardOrder: readonly PolicyName[] = [
   'certificateClient',
   'scopes',
   'stepUp',
+  'claims',
   'consent',
 ]
 

@@ -3,6 +3,7 @@ import { API } from '../../demo/setting.ts'
 import { edgeDocument, lines, sawLines, startTestEdge, type TestEdge, type Told } from '../support/edge.ts'
 import { reasonOf } from '../support/edge-refusals.ts'
 
+const require = { '/tenant': 'gold', '/contract/level': { min: 2, max: 5 }, '/entitlements': { allOf: ['reports'] } }
 const HIGH = 'urn:bank:two-factor'
 
 let edge: TestEdge
@@ -10,7 +11,11 @@ beforeAll(async () => {
   edge = await startTestEdge({
     document: {
       publicOrigins: [API],
-      routes: [{ name: 'step-up', path: '/step-up', stepUp: { acr: [HIGH], maxAge: '15m' } }, ...edgeDocument.routes],
+      routes: [
+        { name: 'step-up', path: '/step-up', stepUp: { acr: [HIGH], maxAge: '15m' } },
+        { name: 'claims', path: '/claims', claims: { require } },
+        ...edgeDocument.routes,
+      ],
     },
   })
 })
@@ -41,5 +46,25 @@ describe('AZ-07 … AZ-10 step-up through Envoy', () => {
     expect(lines(told, 'www-authenticate')[0]).toContain(
       `error="insufficient_user_authentication", error_description="The user has to be authenticated in another way or again", acr_values="${HIGH}", max_age="900"`,
     )
+  })
+})
+
+describe('AZ-03 claims through Envoy', () => {
+  const good = { tenant: 'gold', contract: { level: 3 }, entitlements: ['alerts', 'reports'] }
+  test('claims that are what the route asks for pass', async () =>
+    expect(await asked('/claims', good)).toMatchObject({ status: 200, hits: 1 }))
+  test.each<readonly [string, Readonly<Record<string, unknown>>]>([
+    ['another tenant', { tenant: 'silver' }],
+    ['a list where a text is asked for', { tenant: ['gold'] }],
+    ['a level out of range', { contract: { level: 6 } }],
+    ['a level as a text', { contract: { level: '3' } }],
+    ['a list without the entitlement', { entitlements: ['alerts'] }],
+    ['a text instead of a list', { entitlements: 'reports' }],
+    ['a claim that is absent', { contract: undefined }],
+  ])('%s: 403', async (_, claims) => {
+    const told = await asked('/claims', { ...good, ...claims })
+    expect(told).toMatchObject({ status: 403, hits: 0 })
+    expect(lines(told, 'www-authenticate')).toEqual([])
+    expect(await reasonOf(edge, told.id)).toBe('claims_insufficient')
   })
 })

@@ -80,6 +80,7 @@ const consents: readonly (readonly [RefusalCase['reason'], string, object])[] = 
 /** What a policy of the route finds wrong with a good token. */
 const insufficient: readonly (readonly [RefusalCase['reason'], string, object])[] = [
   ['authentication_insufficient', 'token acr', { stepUp: { acr: ['high'] } }],
+  ['claims_insufficient', 'token claim', { claims: { require: { '/tenant': 'gold' } } }],
 ]
 
 /** Every reason that one Check can end in. */

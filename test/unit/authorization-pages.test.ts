@@ -4,7 +4,10 @@ import { parse } from 'yaml'
 import { tryCases } from '../support/policy-tests.ts'
 
 /** The page of each policy, how many cases it shows, and one of them with another end. */
-const pages = [['docs/step-up.md', 4, 'reason: allowed', 'reason: authentication_insufficient']] as const
+const pages = [
+  ['docs/claims.md', 4, 'reason: allowed', 'reason: claims_insufficient'],
+  ['docs/step-up.md', 4, 'reason: allowed', 'reason: authentication_insufficient'],
+] as const
 
 describe.each(pages)('%s', (file, count, said, wrong) => {
   const page = readFileSync(file, 'utf8')
