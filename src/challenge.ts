@@ -51,10 +51,13 @@ function schemeUsed(headers: Attributes['headers']): Scheme | undefined {
   return scheme === 'dpop' || scheme === 'bearer' ? scheme : undefined
 }
 
-/** RFC 6750 section 3: fixed texts of ours and scope values checked before they got here, so nothing needs escaping. */
+/** RFC 6750 section 3, RFC 9470 section 3: fixed texts of ours, scope and acr values checked before they got here, so nothing needs escaping. */
 function errorParameters(answer: Answer, denial: Denial): readonly string[] {
   const parameters = [`error="${answer.error}"`, `error_description="${answer.description}"`]
-  return denial.scope?.length ? [...parameters, `scope="${denial.scope.join(' ')}"`] : parameters
+  if (denial.scope?.length) parameters.push(`scope="${denial.scope.join(' ')}"`)
+  if (denial.acrValues?.length) parameters.push(`acr_values="${denial.acrValues.join(' ')}"`)
+  if (denial.maxAge !== undefined) parameters.push(`max_age="${denial.maxAge}"`)
+  return parameters
 }
 
 const challenge = (scheme: string, parameters: readonly string[]): string =>

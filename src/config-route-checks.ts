@@ -1,4 +1,5 @@
 import type { Config, RouteConfig } from './config.ts'
+import { checkClaims } from './config-claims.ts'
 import { checkClientCertificates } from './config-client-certificates.ts'
 import { checkConsents } from './config-consents.ts'
 import { entryOf, type PolicyEntry } from './config-policies.ts'
@@ -18,6 +19,7 @@ export const checkRoute = (route: RouteConfig, before: readonly RouteConfig[], c
   ...checkPossession(route, config),
   ...checkScopes(route),
   ...checkClientCertificates(route, config),
+  ...checkClaims(route, config),
   ...checkConsents(route, config),
   ...checkHidden(route, before, config),
 ]

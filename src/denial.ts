@@ -140,6 +140,15 @@ export const answers = {
     challenge: 'used',
   },
 
+  authentication_insufficient: {
+    status: 401,
+    error: 'insufficient_user_authentication',
+    description: 'The user has to be authenticated in another way or again',
+    challenge: 'used',
+  },
+
+  claims_insufficient: refused('The claims of the access token do not cover this request'),
+
   consent_missing: refused('The access token stands for no consent of a user'),
   consent_unknown: refused('There is no such consent for this client and user'),
   consent_foreign: refused('There is no such consent for this client and user'),
@@ -184,6 +193,10 @@ export interface Denial {
   readonly detail: string
   /** Scopes that would have been enough (RFC 6750 section 3). */
   readonly scope?: readonly string[]
+  /** Authentication contexts that would have been enough, the preferred one first (RFC 9470 section 3). */
+  readonly acrValues?: readonly string[]
+  /** Whole seconds since which the user may have been authenticated (RFC 9470 section 3). */
+  readonly maxAge?: number
   /** Methods that are allowed, for 405 (RFC 9110 section 15.5.6). */
   readonly allow?: readonly string[]
   /** The nonce that the next proof has to hold (RFC 9449 section 9). */
@@ -198,5 +211,5 @@ export const ok = <T>(value: T): Result<T> => ({ ok: true, value })
 export const deny = (
   reason: DenyReason,
   detail: string,
-  more: Pick<Denial, 'scope' | 'allow' | 'nonce' | 'retryAfter'> = {},
+  more: Omit<Denial, 'ok' | 'reason' | 'detail'> = {},
 ): Denial => ({ ok: false, reason, detail, ...more })

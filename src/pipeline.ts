@@ -120,17 +120,20 @@ function hasExactly(object: object, names: readonly string[]): boolean {
 }
 
 function readDenial(policy: Policy, outcome: object): Denial {
-  const [reason, detail, nonce, retryAfter] = ['reason', 'detail', 'nonce', 'retryAfter'].map((name) =>
-    member(outcome, name),
+  const [reason, detail, nonce, retryAfter, maxAge] = ['reason', 'detail', 'nonce', 'retryAfter', 'maxAge'].map(
+    (name) => member(outcome, name),
   )
   if (typeof reason !== 'string' || !isReason(reason)) return fault(policy, 'denied for an unknown reason')
   const [scope, allow] = [readList(member(outcome, 'scope'), SCOPE), readList(member(outcome, 'allow'), METHOD)]
-  if (!scope || !allow) return fault(policy, 'denied with a list that does not fit a header')
+  const acrValues = readList(member(outcome, 'acrValues'), SCOPE)
+  if (!scope || !allow || !acrValues) return fault(policy, 'denied with a list that does not fit a header')
   const asks = answers[reason].error === 'use_dpop_nonce'
   if (asks !== (nonce !== undefined)) return fault(policy, 'asked for a nonce without giving one, or the reverse')
   if (asks && !isNonce(nonce)) return fault(policy, 'denied with a nonce that does not fit a header')
   return deny(reason, typeof detail === 'string' ? detail : '', {
     ...(scope.length > 0 && { scope }),
+    ...(acrValues.length > 0 && { acrValues }),
+    ...(isAge(maxAge) && { maxAge }),
     ...(allow.length > 0 && { allow }),
     ...(isNonce(nonce) && { nonce }),
     ...(isDelay(retryAfter) && { retryAfter }),
@@ -139,7 +142,7 @@ function readDenial(policy: Policy, outcome: object): Denial {
 
 const isReason = (reason: string): reason is DenyReason => Object.hasOwn(answers, reason)
 
-/** RFC 6749 section 3.3; RFC 9110 section 9.1. Up to 64 of either. */
+/** RFC 6749 section 3.3, and the same for the values of RFC 9470 section 3; RFC 9110 section 9.1. Up to 64 of each. */
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/
 const METHOD = /^[A-Z]{1,32}$/
 
@@ -156,6 +159,10 @@ function readList(value: unknown, form: RegExp): readonly string[] | undefined {
   const items = Array.from({ length }, (_, index): unknown => value[index])
   return items.every((item): item is string => typeof item === 'string' && form.test(item)) ? items : undefined
 }
+
+/** RFC 9470 section 3: whole seconds. */
+const isAge = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 
 /** Seconds, a day at the most. */
 const isDelay = (value: unknown): value is number =>

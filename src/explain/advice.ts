@@ -1,4 +1,5 @@
 import type { DenyReason } from '../denial.ts'
+import { authorizationAdvice } from './advice-authorization.ts'
 import { bindingAdvice } from './advice-bindings.ts'
 import { certificateAdvice } from './advice-certificates.ts'
 import { consentAdvice } from './advice-consents.ts'
@@ -29,6 +30,7 @@ export const advice: Readonly<Record<DenyReason, Advice>> = {
   ...bindingAdvice,
   ...proofAdvice,
   ...certificateAdvice,
+  ...authorizationAdvice,
   ...consentAdvice,
   ...serviceAdvice,
 }

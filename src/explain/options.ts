@@ -20,6 +20,7 @@ export interface Responsible extends Spot {
 /** The option that decides about a check, as `policy.option` or as a path of the document. */
 const deciding: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.values(advice).map(({ check, option }) => [check, option])),
+  'token auth_time': 'stepUp.maxAge',
   'token of a user': 'consent',
   'consent id': 'consent.source',
   'consent issuer': 'consent.source',

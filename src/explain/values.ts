@@ -15,7 +15,7 @@ export function showValues({ check, result, found, expected }: TraceEntry, now: 
   const [left, right] = [present(found), present(expected)]
   // A claim that may be absent, and is.
   if (left === undefined && result === 'pass') return {}
-  if (check === 'proof iat') return pair(showTime(left, now), showWindow(right, now))
+  if (check === 'proof iat' || check === 'token auth_time') return pair(showTime(left, now), showWindow(right, now))
   if (check === 'token exp' || check === 'consent expiry')
     return pair(showTime(left, now), prefix('after', showTime(right, now)))
   if (check === 'proof exp') return pair(showTime(left, now), prefix('after', showTime(right, now)))

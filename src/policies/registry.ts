@@ -1,11 +1,13 @@
 import type { Fact, Policy, Ports, Setting } from '../policy.ts'
 import { accessToken } from './access-token.ts'
 import { certificateClient } from './certificate-client.ts'
+import { claims } from './claims.ts'
 import { clientCertificate } from './client-certificate.ts'
 import { consent } from './consent.ts'
 import { fapiHeaders } from './fapi-headers.ts'
 import { scopes } from './scopes.ts'
 import { senderConstraint } from './sender-constraint.ts'
+import { stepUp } from './step-up.ts'
 
 /** Every policy by its configuration key. */
 export const policies = {
@@ -15,6 +17,8 @@ export const policies = {
   senderConstraint,
   certificateClient,
   scopes,
+  stepUp,
+  claims,
   consent,
 } as const
 
@@ -28,6 +32,8 @@ export const standardOrder: readonly PolicyName[] = [
   'senderConstraint',
   'certificateClient',
   'scopes',
+  'stepUp',
+  'claims',
   'consent',
 ]
 

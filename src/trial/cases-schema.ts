@@ -46,6 +46,8 @@ const token = z.strictObject({
   lifetime: duration(0, 366 * 86_400).optional(),
   /** When it was issued, from the time of the request. */
   iat: offset.optional(),
+  /** When its user was authenticated, from the time of the request. */
+  authTime: offset.optional(),
   bind: z.enum(['dpop', 'mtls', 'both', 'none']).optional(),
   /** `another`: signed with a key that the server does not have. */
   key: z.literal('another').optional(),

@@ -5,6 +5,7 @@ import { entryOf } from '../config-policies.ts'
 import type { AccessTokenOptions } from '../policies/access-token.ts'
 import type { ScopesOptions } from '../policies/scopes.ts'
 import type { SenderConstraintOptions } from '../policies/sender-constraint.ts'
+import type { StepUpOptions } from '../policies/step-up.ts'
 import type { CheckRequest } from '../wire.ts'
 import type { Algorithm, TokenDifference } from './cases-schema.ts'
 
@@ -19,6 +20,10 @@ export interface Good {
   /** Seconds. */
   readonly lifetime: number
   readonly scopes: readonly string[]
+  /** How its user was authenticated; undefined where nobody asks. */
+  readonly acr: string | undefined
+  /** The user was authenticated at the moment of the request. */
+  readonly authenticated: boolean
   readonly bind: NonNullable<TokenDifference['bind']>
   /** The client has to show its certificate, whatever its token is bound to. */
   readonly certificate: boolean
@@ -38,6 +43,8 @@ export function goodRequest(asked: CheckRequest, rules: Rules, config: Config): 
     certificate: route !== undefined && entryOf(route, 'clientCertificate') !== undefined,
     ...tokenOf(route, config),
     ...bindingOf(route),
+    acr: optionsOf<StepUpOptions>(route, 'stepUp')?.acr[0],
+    authenticated: optionsOf<StepUpOptions>(route, 'stepUp') !== undefined,
     scopes: scopesOf(route, method, found?.parameters ?? new Map()),
   }
 }

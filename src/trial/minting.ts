@@ -63,6 +63,10 @@ export function mintToken(
     jti: id,
     iat,
     exp: iat + lifetime,
+    ...(good.acr !== undefined && { acr: good.acr }),
+    ...((good.authenticated || difference.authTime !== undefined) && {
+      auth_time: Math.floor(now + secondsOf(difference.authTime ?? '0s')),
+    }),
     ...difference.claims,
   }
   const raw = difference.opaque ? sha256(`opaque\0${id}`) : sign(difference, claims, server.name, good, mint)

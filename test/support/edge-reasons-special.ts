@@ -34,6 +34,8 @@ export const elsewhereReasons = {
   introspection_unavailable: 'test/e2e/introspection.test.ts',
   token_revoked: 'test/e2e/revocation.test.ts',
   revocation_unavailable: 'test/e2e/revocation.test.ts',
+  authentication_insufficient: 'test/e2e/authorization.test.ts',
+  claims_insufficient: 'test/e2e/authorization.test.ts',
   consent_missing: 'test/e2e/consent.test.ts',
   consent_unknown: 'test/e2e/consent.test.ts',
   consent_foreign: 'test/e2e/consent.test.ts',

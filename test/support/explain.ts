@@ -77,6 +77,12 @@ const consents: readonly (readonly [RefusalCase['reason'], string, object])[] = 
   ['consent_insufficient', 'consent permissions', { consent: inToken }],
 ]
 
+/** What a policy of the route finds wrong with a good token. */
+const insufficient: readonly (readonly [RefusalCase['reason'], string, object])[] = [
+  ['authentication_insufficient', 'token acr', { stepUp: { acr: ['high'] } }],
+  ['claims_insufficient', 'token claim', { claims: { require: { '/tenant': 'gold' } } }],
+]
+
 /** Every reason that one Check can end in. */
 export const refusalCases: readonly RefusalCase[] = [
   ...certificateRefusals.map(({ reason, check, order, options }) => ask(reason, check, order, options)),
@@ -113,6 +119,9 @@ export const refusalCases: readonly RefusalCase[] = [
   withToken('token_claims_invalid', 'token claims', { claims: { sub: undefined } }),
   withToken('claim_unusable', 'identity headers', { claims: { sub: 'Zoë' } }),
   withToken('scope_insufficient', 'token scope', { claims: { scope: 'other' } }),
+  ...insufficient.map(([reason, check, policy]) =>
+    ask(reason, check, {}, { document: { ...document, routes: [{ path: '/accounts', ...policy }] } }),
+  ),
   ...consents.map(([reason, check, claims]) =>
     ask(
       reason,

@@ -24,6 +24,7 @@ describe.each(table)('%s', (_, { status, error, description, challenge, retryAft
       invalid_dpop_proof: [401],
       use_dpop_nonce: [401],
       insufficient_scope: [403],
+      insufficient_user_authentication: [401],
       access_denied: [403],
       too_many_requests: [429],
       temporarily_unavailable: [503],

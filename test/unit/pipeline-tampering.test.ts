@@ -73,6 +73,8 @@ describe('a denial of a custom policy', () => {
     ['a text as scope', { scope: 'accounts' }],
     ['too many scopes', { scope: Array.from({ length: 65 }, () => 'a') }],
     ['a huge scope', { scope: ['a'.repeat(257)] }],
+    ['a quote in an acr value', { acrValues: ['a", max_age="0'] }],
+    ['a text as acr values', { acrValues: 'high' }],
     [
       'a scope list without an end',
       { scope: new Proxy([], { get: (_, name) => (name === 'length' ? Infinity : 'a') }) },
