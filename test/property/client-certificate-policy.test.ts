@@ -59,6 +59,7 @@ describe('REV-01, REV-14 the status of a path', () => {
         expect(kind).toBe(worst(expected(given, 'leaf'), expected(given, 'authority')))
         expect((await judge(given, 'leaf')).kind).toBe(expected(given, 'leaf'))
       }),
+      { numRuns: 1000 },
     )
   })
   test('never is good or tolerated where the first word is that it was revoked', async () => {
