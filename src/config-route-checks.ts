@@ -1,4 +1,5 @@
 import type { Config, RouteConfig } from './config.ts'
+import { checkAuthorizationDetails } from './config-authorization-details.ts'
 import { checkClaims } from './config-claims.ts'
 import { checkClientCertificates } from './config-client-certificates.ts'
 import { checkConsents } from './config-consents.ts'
@@ -19,6 +20,7 @@ export const checkRoute = (route: RouteConfig, before: readonly RouteConfig[], c
   ...checkPossession(route, config),
   ...checkScopes(route),
   ...checkClientCertificates(route, config),
+  ...checkAuthorizationDetails(route),
   ...checkClaims(route, config),
   ...checkConsents(route, config),
   ...checkHidden(route, before, config),

@@ -135,6 +135,7 @@ const policyOptions = {
   senderConstraint: policies.senderConstraint.options.optional(),
   certificateClient: policies.certificateClient.options.optional(),
   scopes: policies.scopes.options.optional(),
+  authorizationDetails: policies.authorizationDetails.options.optional(),
   stepUp: policies.stepUp.options.optional(),
   claims: policies.claims.options.optional(),
   consent: policies.consent.options.optional(),

@@ -140,6 +140,21 @@ export const answers = {
     challenge: 'used',
   },
 
+  details_insufficient: {
+    status: 403,
+    error: 'insufficient_scope',
+    description: 'The authorization details of the access token do not cover this request',
+    challenge: 'used',
+  },
+  details_mismatch: refused('The request is not the one that was authorized'),
+  details_request_unusable: malformed('The request cannot be compared with what was authorized'),
+  details_body_truncated: {
+    status: 413,
+    error: 'invalid_request',
+    description: 'The request body is too large to be compared with what was authorized',
+    challenge: 'none',
+  },
+
   authentication_insufficient: {
     status: 401,
     error: 'insufficient_user_authentication',

@@ -1,6 +1,7 @@
 import type { Config, RouteConfig, ServerConfig } from './config.ts'
 import { entryOf } from './config-policies.ts'
 import type { AccessTokenOptions } from './policies/access-token.ts'
+import type { AuthorizationDetailsOptions } from './policies/authorization-details.ts'
 import type { ScopesOptions } from './policies/scopes.ts'
 import { challengesOf, type SenderConstraintOptions } from './policies/sender-constraint.ts'
 import type { PublicOrigin } from './routes.ts'
@@ -10,6 +11,7 @@ export interface ResourceMetadata {
   readonly resource: string
   readonly authorization_servers: readonly string[]
   readonly scopes_supported?: readonly string[]
+  readonly authorization_details_types_supported?: readonly string[]
   readonly bearer_methods_supported: readonly ['header']
   readonly dpop_signing_alg_values_supported?: readonly string[]
   readonly dpop_bound_access_tokens_required: boolean
@@ -49,6 +51,9 @@ function describeOrigin(origin: PublicOrigin, config: Enforced): ResourceMetadat
   const routes = protectedRoutes(origin, config)
   const bindings = routes.map((route) => bindingsOf(route, config))
   const scopes = unique(routes.flatMap(scopesOf))
+  const types = unique(
+    routes.flatMap((route) => optionsOf<AuthorizationDetailsOptions>(route, 'authorizationDetails')?.type ?? []),
+  )
   const algorithms = unique(bindings.flatMap(({ dpop }) => dpop))
   const { name, documentation, policy, termsOfService } = config.resourceMetadata ?? {}
   return {
@@ -56,6 +61,7 @@ function describeOrigin(origin: PublicOrigin, config: Enforced): ResourceMetadat
     authorization_servers: serversOf(origin, config).map(({ issuer }) => issuer),
     // A member without values is left out (RFC 9728 section 3.2).
     ...(scopes.length > 0 && { scopes_supported: scopes }),
+    ...(types.length > 0 && { authorization_details_types_supported: types }),
     bearer_methods_supported: ['header'],
     ...(algorithms.length > 0 && { dpop_signing_alg_values_supported: algorithms }),
     dpop_bound_access_tokens_required: bindings.every(({ dpop, needsDpop }) => dpop.length > 0 && needsDpop),

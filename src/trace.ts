@@ -9,6 +9,15 @@ export interface TraceEntry {
   readonly expected?: unknown
 }
 
+/** One comparison of several that are made before any is judged. */
+export const compared = (
+  check: string,
+  clause: string,
+  holds: boolean,
+  found?: unknown,
+  expected?: unknown,
+): TraceEntry => ({ check, clause, result: holds ? 'pass' : 'fail', found, expected })
+
 /** That a policy ran, and when on the monotonic clock; seconds. */
 export interface PolicyRun {
   readonly policy: string
@@ -30,6 +39,13 @@ export class Trace {
   holds(check: string, clause: string, condition: boolean, found?: unknown, expected?: unknown): boolean {
     this.entries.push({ check, clause, result: condition ? 'pass' : 'fail', found, expected })
     return condition
+  }
+
+  /** Records several comparisons, those that fail at the end, where explanations look; whether all hold. */
+  all(comparisons: readonly TraceEntry[]): boolean {
+    const failed = comparisons.filter(({ result }) => result === 'fail')
+    this.entries.push(...comparisons.filter(({ result }) => result === 'pass'), ...failed)
+    return failed.length === 0
   }
 
   /** Records that a policy ran. */

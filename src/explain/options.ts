@@ -20,6 +20,12 @@ export interface Responsible extends Spot {
 /** The option that decides about a check, as `policy.option` or as a path of the document. */
 const deciding: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.values(advice).map(({ check, option }) => [check, option])),
+  details: 'authorizationDetails',
+  'details actions': 'authorizationDetails.actions',
+  'details locations': 'authorizationDetails.locations',
+  'details datatypes': 'authorizationDetails.datatypes',
+  'details privileges': 'authorizationDetails.privileges',
+  'details identifier': 'authorizationDetails.identifiers',
   'token auth_time': 'stepUp.maxAge',
   'token of a user': 'consent',
   'consent id': 'consent.source',

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { deny, ok } from '../denial.ts'
 import { policyKind } from '../policy.ts'
+import { compared } from '../trace.ts'
 import { type ClaimRule, isExactNumber, matchesClaim, spellRule, spellValue } from '../verify/claim-match.ts'
 import { MAX_POINTER, POINTER, pointerNames, valueAt } from '../verify/json-pointer.ts'
 import { own } from '../verify/strict-json.ts'
@@ -59,14 +60,13 @@ export const claims = policyKind({
     const rules = Object.entries(require).map(([pointer, written]) => [pointer, readRule(written)] as const)
     return ({ trace }, { token }) => {
       const names = own(mapped, token.server) as Readonly<Record<string, string>> | undefined
-      const failed = rules.filter(([pointer, wanted]) => {
+      const comparisons = rules.map(([pointer, wanted]) => {
         const place = (names && (own(names, pointer) as string | undefined)) ?? pointer
         const value = valueAt(token.claims, pointerNames(place))
-        const [found, expected] = [`${place} is ${spellValue(value)}`, spellRule(wanted)]
-        return !trace.holds('token claim', 'RFC 9068 section 4', matchesClaim(value, wanted), found, expected)
+        const found = `${place} is ${spellValue(value)}`
+        return compared('token claim', 'RFC 9068 section 4', matchesClaim(value, wanted), found, spellRule(wanted))
       })
-      if (failed.length === 0) return ok({})
-      return deny('claims_insufficient', `claims are not what is asked for: ${failed.map(([name]) => name).join(', ')}`)
+      return trace.all(comparisons) ? ok({}) : deny('claims_insufficient', 'claims are not what the route asks for')
     }
   },
 })

@@ -1,5 +1,6 @@
 import type { Fact, Policy, Ports, Setting } from '../policy.ts'
 import { accessToken } from './access-token.ts'
+import { authorizationDetails } from './authorization-details.ts'
 import { certificateClient } from './certificate-client.ts'
 import { claims } from './claims.ts'
 import { clientCertificate } from './client-certificate.ts'
@@ -17,6 +18,7 @@ export const policies = {
   senderConstraint,
   certificateClient,
   scopes,
+  authorizationDetails,
   stepUp,
   claims,
   consent,
@@ -32,6 +34,7 @@ export const standardOrder: readonly PolicyName[] = [
   'senderConstraint',
   'certificateClient',
   'scopes',
+  'authorizationDetails',
   'stepUp',
   'claims',
   'consent',

@@ -25,7 +25,34 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * twice in one object, no name that can only be written with an escape, limited depth and size (16 levels and 256
  * members unless told), every number finite.
  */
-export function readJsonObject(bytes: Uint8Array, limits = tokenLimits): Reading<JsonObject> {
+export const readJsonObject = (bytes: Uint8Array, limits = tokenLimits): Reading<JsonObject> =>
+  readWith(bytes, limits, (text) => JSON.parse(text))
+
+/** A number as it is written, so that no float comes between. */
+export class ExactNumber {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+    Object.freeze(this)
+  }
+}
+
+/** The same with every number as an `ExactNumber`. */
+export const readExactJson = (bytes: Uint8Array, limits: JsonLimits): Reading<JsonObject> =>
+  readWith(bytes, limits, (text) =>
+    parseWithSource(text, (_, value, { source }) =>
+      typeof value === 'number' && source !== undefined ? new ExactNumber(source) : value,
+    ),
+  )
+
+// The types of ECMAScript 2025 do not know yet that a reviver is told the source text; the runtime does.
+const parseWithSource = JSON.parse as (
+  text: string,
+  reviver: (name: string, value: unknown, context: { readonly source?: string }) => unknown,
+) => unknown
+
+function readWith(bytes: Uint8Array, limits: JsonLimits, parse: (text: string) => unknown): Reading<JsonObject> {
   let text: string
   try {
     text = utf8.decode(bytes)
@@ -39,7 +66,7 @@ export function readJsonObject(bytes: Uint8Array, limits = tokenLimits): Reading
   if (!scanned.ok) return scanned
   let value: unknown
   try {
-    value = JSON.parse(scanned.value)
+    value = parse(scanned.value)
   } catch {
     return unreadable('it is not JSON')
   }

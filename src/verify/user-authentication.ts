@@ -1,4 +1,4 @@
-import type { Trace } from '../trace.ts'
+import { compared, type Trace, type TraceEntry } from '../trace.ts'
 import type { VerifiedToken } from './access-token.ts'
 
 /** How, and how recently, the user has to have been authenticated (RFC 9470 section 3). */
@@ -22,11 +22,17 @@ export function isAuthenticatedEnough(
   now: number,
   trace: Trace,
 ): boolean {
-  const known = rules.acr.length === 0 || (acr !== undefined && rules.acr.includes(acr))
-  if (rules.acr.length > 0) trace.holds('token acr', 'RFC 9470 section 3', known, acr, rules.acr)
-  if (rules.maxAge === undefined) return known
-  const [earliest, latest] = [now - rules.maxAge - LEEWAY, now + FUTURE_TOLERANCE]
-  const recent = authTime !== undefined && authTime >= earliest && authTime <= latest
-  trace.holds('token auth_time', 'OpenID Connect Core section 3.1.2.1', recent, authTime, [earliest, latest])
-  return known && recent
+  const comparisons: TraceEntry[] = []
+  if (rules.acr.length > 0) {
+    const known = acr !== undefined && rules.acr.includes(acr)
+    comparisons.push(compared('token acr', 'RFC 9470 section 3', known, acr, rules.acr))
+  }
+  if (rules.maxAge !== undefined) {
+    const [earliest, latest] = [now - rules.maxAge - LEEWAY, now + FUTURE_TOLERANCE]
+    const recent = authTime !== undefined && authTime >= earliest && authTime <= latest
+    comparisons.push(
+      compared('token auth_time', 'OpenID Connect Core section 3.1.2.1', recent, authTime, [earliest, latest]),
+    )
+  }
+  return trace.all(comparisons)
 }

@@ -60,8 +60,8 @@ describe('AZ-03 a claim is what the route asks for', () => {
   test('every comparison stands in the trace, with what was found and what was expected', async () => {
     const { entries } = await decided(requiring({ '/tenant': ['gold'], '/level': { min: 2, max: 4 } }), { level: 3 })
     expect(entries.filter(({ check }) => check === 'token claim')).toMatchObject([
-      { result: 'fail', found: '/tenant is absent', expected: '"gold"' },
       { result: 'pass', found: '/level is 3', expected: 'at least 2 and at most 4' },
+      { result: 'fail', found: '/tenant is absent', expected: '"gold"' },
     ])
   })
 })

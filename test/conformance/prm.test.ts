@@ -100,6 +100,14 @@ describe('PRM-03 every member says what is enforced', () => {
     expect(servers({ ...one, ...from('other') })).toEqual([other.issuer])
     expect(servers({ ...one, ...from('other') }, { ...two, ...from('bank') })).toEqual([bank.issuer, other.issuer])
   })
+  test('authorization_details_types_supported: each that some route asks for, once; none is no list', () => {
+    const types = (...routes: readonly object[]) => member('authorization_details_types_supported', { routes })
+    const details = (type: string) => ({ path: `/${type}/{id}`, authorizationDetails: { type } })
+    expect(types(details('payment'), { ...details('payment'), path: '/other' }, details('account'))).toEqual([
+      ...['payment', 'account'],
+    ])
+    expect(types({ path: '/**' })).toBe(undefined)
+  })
   test('scopes_supported: each that is asked for somewhere, once; none is no list', () => {
     const scopes = (...routes: readonly object[]) => member('scopes_supported', { routes })
     const mixed = { all: ['b', 'a'], any: ['c'], methods: { POST: ['d'], GET: [] } }

@@ -4,6 +4,15 @@ import { edgeDocument, lines, sawLines, startTestEdge, type TestEdge, type Told 
 import { reasonOf } from '../support/edge-refusals.ts'
 
 const require = { '/tenant': 'gold', '/contract/level': { min: 2, max: 5 }, '/entitlements': { allOf: ['reports'] } }
+const authorizationDetails = {
+  ...{ type: 'payment_initiation', actions: ['initiate'] },
+  match: {
+    '/identifier': 'path:id',
+    '/instructedAmount/amount': { from: 'body:/amount', as: 'decimal' },
+    '/instructedAmount/currency': 'body:/currency',
+    '/channel': 'query:channel',
+  },
+}
 const HIGH = 'urn:bank:two-factor'
 
 let edge: TestEdge
@@ -14,6 +23,7 @@ beforeAll(async () => {
       routes: [
         { name: 'step-up', path: '/step-up', stepUp: { acr: [HIGH], maxAge: '15m' } },
         { name: 'claims', path: '/claims', claims: { require } },
+        { name: 'payment', path: '/payments/{id}', methods: ['POST'], authorizationDetails },
         ...edgeDocument.routes,
       ],
     },
@@ -67,4 +77,71 @@ describe('AZ-03 claims through Envoy', () => {
     expect(lines(told, 'www-authenticate')).toEqual([])
     expect(await reasonOf(edge, told.id)).toBe('claims_insufficient')
   })
+})
+
+describe('AZ-05, AZ-06 authorization details through Envoy', () => {
+  const detail = {
+    ...{ type: 'payment_initiation', actions: ['initiate'], identifier: 'p-1', channel: 'web' },
+    instructedAmount: { currency: 'EUR', amount: '123.50' },
+  }
+  interface Payment {
+    readonly details?: unknown
+    readonly path?: string
+    readonly body?: string
+    readonly type?: string
+    readonly http2?: boolean
+  }
+  async function pay({
+    details = [detail],
+    path = '/payments/p-1?channel=web',
+    body = paid,
+    type,
+    http2 = false,
+  }: Payment = {}) {
+    const token = edge.mint({ claims: { authorization_details: details } })
+    const good = edge.good({ path, method: 'POST', token, body })
+    const told = await edge.ask({
+      ...good,
+      http2,
+      headers: { ...good.headers, 'content-type': type ?? 'application/json' },
+    })
+    return { told, reason: told.status === 200 ? 'allowed' : await reasonOf(edge, told.id) }
+  }
+  const paid = '{"amount":"123.50","currency":"EUR"}'
+
+  test('AZ-06 the payment that was authorized passes, however its zeros are written', async () => {
+    expect(await pay()).toMatchObject({ reason: 'allowed', told: { status: 200, hits: 1 } })
+    expect(await pay({ body: '{"amount":123.5,"currency":"EUR"}' })).toMatchObject({ reason: 'allowed' })
+  })
+  test('ENV-13 a body that Envoy cuts, as it does over HTTP/2, is refused', async () => {
+    const body = `${paid.slice(0, -1)},"more":"${'x'.repeat(66_000)}"}`
+    expect(await pay({ body, http2: true })).toMatchObject({
+      ...{ reason: 'details_body_truncated', told: { status: 413, hits: 0 } },
+    })
+  })
+  test.each<readonly [string, number, string, Payment]>([
+    ['AZ-05 an object instead of a list', 403, 'details_insufficient', { details: detail }],
+    ['AZ-05 another type', 403, 'details_insufficient', { details: [{ ...detail, type: 'account_information' }] }],
+    ['AZ-05 without the action', 403, 'details_insufficient', { details: [{ ...detail, actions: ['status'] }] }],
+    ['AZ-06 another amount', 403, 'details_mismatch', { body: '{"amount":"1235.0","currency":"EUR"}' }],
+    ['AZ-06 another currency', 403, 'details_mismatch', { body: '{"amount":"123.50","currency":"USD"}' }],
+    ['AZ-06 another payment', 403, 'details_mismatch', { path: '/payments/p-2?channel=web' }],
+    ['AZ-06 another channel', 403, 'details_mismatch', { path: '/payments/p-1?channel=pos' }],
+    ['AZ-06 a parameter twice', 400, 'details_request_unusable', { path: '/payments/p-1?channel=web&channel=pos' }],
+    [
+      'AZ-06 a member twice',
+      400,
+      'details_request_unusable',
+      { body: '{"amount":"123.50","amount":"9","currency":"EUR"}' },
+    ],
+    [
+      'AZ-06 a member in two cases',
+      400,
+      'details_request_unusable',
+      { body: '{"amount":"123.50","Amount":"9","currency":"EUR"}' },
+    ],
+    ['AZ-06 another format', 400, 'details_request_unusable', { type: 'text/plain' }],
+  ])('%s: %d %s', async (_, status, reason, payment) =>
+    expect(await pay(payment)).toMatchObject({ reason, told: { status, hits: 0 } }),
+  )
 })

@@ -77,6 +77,19 @@ const consents: readonly (readonly [RefusalCase['reason'], string, object])[] = 
   ['consent_insufficient', 'consent permissions', { consent: inToken }],
 ]
 
+const authorizationDetails = { type: 'payment', actions: ['pay'], match: { '/amount': 'body:/amount' } }
+const authorized = { type: 'payment', actions: ['pay'], amount: '1' }
+
+/** What is wrong with the details of the token, or with the request beside them. */
+const unauthorized: readonly (readonly [RefusalCase['reason'], string, unknown, Order])[] = [
+  ['details_insufficient', 'details', authorized, {}],
+  ['details_insufficient', 'details type', [{ type: 'account' }], {}],
+  ['details_insufficient', 'details actions', [{ ...authorized, actions: [] }], { body: '{"amount":"1"}' }],
+  ['details_mismatch', 'details match', [authorized], { body: '{"amount":"2"}' }],
+  ['details_request_unusable', 'details request', [authorized], { body: '[]' }],
+  ['details_body_truncated', 'details request', [authorized], { body: '{', partial: 'true' }],
+]
+
 /** What a policy of the route finds wrong with a good token. */
 const insufficient: readonly (readonly [RefusalCase['reason'], string, object])[] = [
   ['authentication_insufficient', 'token acr', { stepUp: { acr: ['high'] } }],
@@ -119,6 +132,17 @@ export const refusalCases: readonly RefusalCase[] = [
   withToken('token_claims_invalid', 'token claims', { claims: { sub: undefined } }),
   withToken('claim_unusable', 'identity headers', { claims: { sub: 'Zoë' } }),
   withToken('scope_insufficient', 'token scope', { claims: { scope: 'other' } }),
+  ...unauthorized.map(([reason, check, claims, body]) =>
+    ask(
+      reason,
+      check,
+      {
+        ...{ method: 'POST', ...header('content-type', 'application/json'), ...body },
+        token: mintToken({ claims: { authorization_details: claims } }),
+      },
+      { document: { ...document, routes: [{ path: '/accounts', authorizationDetails }] } },
+    ),
+  ),
   ...insufficient.map(([reason, check, policy]) =>
     ask(reason, check, {}, { document: { ...document, routes: [{ path: '/accounts', ...policy }] } }),
   ),

@@ -5,6 +5,7 @@ import { tryCases } from '../support/policy-tests.ts'
 
 /** The page of each policy, how many cases it shows, and one of them with another end. */
 const pages = [
+  ['docs/authorization-details.md', 3, 'reason: allowed', 'reason: details_mismatch'],
   ['docs/claims.md', 4, 'reason: allowed', 'reason: claims_insufficient'],
   ['docs/step-up.md', 4, 'reason: allowed', 'reason: authentication_insufficient'],
 ] as const
