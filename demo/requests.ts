@@ -238,6 +238,34 @@ const consents: readonly DemoRequest[] = [
   },
 ]
 
+const PAYMENTS = `${API}/domestic-payments`
+
+async function pay(scene: Scene, body: string): Promise<Answer> {
+  const order = { method: 'POST', url: PAYMENTS }
+  const headers = await proven(scene, { ...order, token: scene.tokens.agreed })
+  const type = { 'content-type': 'application/json' }
+  return await send(scene.setting.edge, { ...order, headers: { ...headers, ...type }, body })
+}
+
+/** A payment that is in the token, and others that are not. */
+const payments: readonly DemoRequest[] = [
+  {
+    does: 'the payment that the user agreed to: 10.00 EUR',
+    expected: passes('user-1 or tpp-dpop (dpop)'),
+    send: (scene) => pay(scene, '{"amount":"10.00","currency":"EUR"}'),
+  },
+  {
+    does: 'the same over 1000.00 EUR',
+    expected: refused('403 access_denied', 'details_mismatch'),
+    send: (scene) => pay(scene, '{"amount":"1000.00","currency":"EUR"}'),
+  },
+  {
+    does: 'the same with the amount twice',
+    expected: refused('400 invalid_request', 'details_request_unusable'),
+    send: (scene) => pay(scene, '{"amount":"10.00","amount":"1000.00","currency":"EUR"}'),
+  },
+]
+
 const TRANSFERS = `${API}/transfers`
 const transfer = { method: 'POST', url: TRANSFERS, body: '{"amount":"10.00"}' }
 
@@ -297,6 +325,7 @@ export const requests = ({ replica }: Setting): readonly DemoRequest[] => [
   ...badTokens,
   ...badRequests,
   ...consents,
+  ...payments,
   ...nonces,
   ...(replica ? replicas : []),
 ]

@@ -16,6 +16,8 @@ export interface Scene {
     readonly mtls: string
     /** Bound to nothing. */
     readonly plain: string
+    /** Bound to `dpopKey`, of a user who agreed to one payment of 10 euros. */
+    readonly agreed: string
     /** Bound to `dpopKey`, of a user, names the consent `c-1`. */
     readonly consented: string
     /** Bound to `dpopKey`; ended an hour ago. */
@@ -55,6 +57,7 @@ export async function setScene(setting: Setting): Promise<Scene> {
       payments: await fetchToken(source, clients.dpop, 'payments', dpopKey),
       mtls: await fetchToken(source, clients.mtls, 'accounts'),
       plain: await fetchToken(source, clients.legacy, 'accounts'),
+      agreed: await sign({ ...claims, sub: 'user-1', scope: 'payments', authorization_details: [payment] }, signingKey),
       consented: await sign({ ...claims, sub: 'user-1', consent_id: 'c-1' }, signingKey),
       expired: await sign({ ...claims, iat: now - 3900, exp: now - 3600 }, signingKey),
       foreign: await sign({ ...claims, aud: 'https://api.other.example' }, signingKey),
@@ -62,6 +65,12 @@ export async function setScene(setting: Setting): Promise<Scene> {
       forged: await sign(claims, await newRsaKey()),
     },
   }
+}
+
+/** What the user agreed to (RFC 9396). */
+const payment = {
+  ...{ type: 'payment_initiation', actions: ['initiate'] },
+  instructedAmount: { amount: '10.00', currency: 'EUR' },
 }
 
 /** Headers of a proper request: the token and a fresh proof for it, both as the client library makes them. */

@@ -90,7 +90,7 @@ describe('a demo that stays up', () => {
     })
   })
   test('prints a command that checks its configuration', async () => {
-    expect(await runShell(printed('config check'))).toContain('fine: 5 routes, profile fapi2-security')
+    expect(await runShell(printed('config check'))).toContain('fine: 6 routes, profile fapi2-security')
   })
   test('Ctrl-C ends every part, and removes what was written', async () => {
     const parts = staying.children()
