@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose'
 import { buildRules, unaskedLifetime } from './build.ts'
 import { buildCheck } from './check.ts'
-import { readConfig } from './config.ts'
+import { type Config, readConfig } from './config.ts'
 import { consentSettings } from './config-consents.ts'
 import type { DenyReason } from './denial.ts'
+import { authoritiesKey, pinsOf } from './policies/client-certificate.ts'
+import type { ClientCertificateOptions } from './policies/client-certificate-options.ts'
 import { consentKey } from './policies/consent-options.ts'
-import type { Cache, ConsentSource, Introspector, KeySource, ReplayStore } from './ports.ts'
+import type { Cache, ClientAuthorities, ConsentSource, Introspector, KeySource, ReplayStore } from './ports.ts'
 import { findKeys, readKeySet } from './verify/key-set.ts'
 import { buildNonces } from './verify/nonce.ts'
 import type { CheckRequest, CheckResponse } from './wire.ts'
@@ -53,7 +55,7 @@ export interface Trial {
  * signs for all of them) and a replay store without limits. Not tried are Envoy's own settings.
  *
  * `configuration` is plain data, e.g. what a YAML parser makes of the file: `${…}` and `include` stay as they are, and
- * no file or address in it is touched. One that `serve` would refuse throws.
+ * no file or address in it is touched, so of client certificates only pinned ones are trusted. One that `serve` would refuse throws.
  */
 export async function buildTrial(configuration: unknown): Promise<Trial> {
   const reading = readConfig(configuration)
@@ -73,6 +75,7 @@ export async function buildTrial(configuration: unknown): Promise<Trial> {
       ]),
     ),
     replays: unlimitedReplays(),
+    clientAuthorities: pinnedAlone(config),
     consents: new Map(consentSettings(config).map(({ options }) => [consentKey(options), knowingNobody])),
     proofKeys: forgetful,
     signedTokens: forgetful,
@@ -131,6 +134,28 @@ const askingNobody: Introspector = {
   required: [],
   ask: () => ({ kind: 'unavailable', detail: 'a trial asks no authorization server' }),
 }
+
+/** No file is read, so nobody is trusted but certificates that are pinned, and nobody is asked about them. */
+const pinnedAlone = ({ routes }: Config): ReadonlyMap<string, ClientAuthorities> =>
+  new Map(
+    routes.flatMap(({ policies }) =>
+      policies.flatMap(({ name, options }) => {
+        if (name !== 'clientCertificate') return []
+        // Parsed by the very schema this type comes from.
+        const settings = options as ClientCertificateOptions
+        const trust = { anchors: [], intermediates: [], pinned: pinsOf(settings) }
+        return [
+          [
+            authoritiesKey(settings),
+            {
+              ...{ trust, status: { witnesses: [], scope: 'chain' }, judged: forgetful, refused: forgetful },
+              ...{ generation: () => 0, monotonic: () => 0, tolerated: () => undefined },
+            },
+          ] as const,
+        ]
+      }),
+    ),
+  )
 
 const knowingNobody: ConsentSource = {
   find: () => ({ kind: 'unavailable', detail: 'a trial asks no consent service' }),

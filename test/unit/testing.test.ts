@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { buildTrial, type TriedRequest } from '../../src/testing.ts'
+import { pemOf as clientPem, issue } from '../support/client-certificates.ts'
 import { certificateDer, certificateThumbprint, pemOf } from '../support/possession.ts'
 
 const configuration = {
@@ -112,4 +113,20 @@ test('a trial asks nobody about an opaque token', async () => {
   }
   expect(await told('opaque')).toBe('introspection_unavailable')
   expect(await told(await mintToken({ scope }))).toBe('allowed')
+})
+
+test('of client certificates a pinned one is taken, and no other, because no file is read', async () => {
+  const [own, other] = [issue(undefined), issue(undefined)]
+  const routes = [
+    { name: 'pinned', path: '/pinned', clientCertificate: { pinned: [own.thumbprint] } },
+    { name: 'issued', path: '/issued', clientCertificate: { ca: 'not-read.pem' } },
+  ]
+  const { mintToken, mintProof, send } = await buildTrial({ ...configuration, routes })
+  const reasonOf = async (path: string, certificate: typeof own): Promise<string> => {
+    const request = { url: `https://api.bank.example${path}`, token: await mintToken({ scope }) }
+    return (await send({ ...request, proof: await mintProof(request), certificate: clientPem(certificate) })).reason
+  }
+  expect(await reasonOf('/pinned', own)).toBe('allowed')
+  expect(await reasonOf('/pinned', other)).toBe('client_certificate_untrusted')
+  expect(await reasonOf('/issued', own)).toBe('client_certificate_untrusted')
 })

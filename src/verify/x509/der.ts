@@ -54,7 +54,7 @@ export function attempt<T>(parse: () => T): Reading<T> {
  * canonical form, and read by a second reader of its own: where the two see different elements, nothing is read.
  * The caller limits the size.
  */
-export function parseDer(bytes: Buffer, second: (bytes: Buffer) => forge.asn1.Asn1 = readAgain): Element {
+export function parseDer(bytes: Buffer, second: (bytes: Buffer) => Reread = readAgain): Element {
   const spans: Span[] = []
   if (walk(bytes, 0, bytes.length, 0, spans) !== bytes.length) malformed('bytes stand behind the structure')
   const rest = spans.values()
@@ -63,10 +63,18 @@ export function parseDer(bytes: Buffer, second: (bytes: Buffer) => forge.asn1.As
   return element
 }
 
-function readAgain(bytes: Buffer): forge.asn1.Asn1 {
+function readAgain(bytes: Buffer): Reread {
   // The types of the package know the first option alone, as a boolean.
   const options = { strict: true, parseAllBytes: true, decodeBitStrings: false, maxDepth: MAX_DEPTH + 1 }
   return forge.asn1.fromDer(forge.util.createBuffer(bytes.toString('latin1')), options as unknown as boolean)
+}
+
+/** An element as the second reader sees it, in words of ours: whoever uses our types need not have those of that package. */
+interface Reread {
+  readonly tagClass: number
+  readonly type: number
+  readonly constructed: boolean
+  readonly value: string | readonly Reread[]
 }
 
 interface Span {
@@ -137,7 +145,7 @@ const isShortest = (content: Buffer): boolean => {
 const isPadded = (content: Buffer, unused: number): boolean =>
   unused === 0 || (unused < 8 && content.length > 1 && ((content.at(-1) ?? 1) & ((1 << unused) - 1)) === 0)
 
-function pair(bytes: Buffer, node: forge.asn1.Asn1, spans: Iterator<Span>): Element {
+function pair(bytes: Buffer, node: Reread, spans: Iterator<Span>): Element {
   const { value: span } = spans.next() as { readonly value: Span | undefined }
   // The types of the package call the class an enumeration of numbers; it holds the two highest bits.
   const tag = Number(node.tagClass) | (node.constructed ? 0x20 : 0) | Number(node.type)
