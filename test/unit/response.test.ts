@@ -41,6 +41,7 @@ const statusOf: Readonly<Record<string, readonly number[]>> = {
   invalid_dpop_proof: [401],
   use_dpop_nonce: [401],
   insufficient_scope: [403],
+  insufficient_user_authentication: [401],
   access_denied: [403],
   too_many_requests: [429],
   temporarily_unavailable: [503],
