@@ -17,7 +17,7 @@ import {
   startCertificateEdge,
 } from '../support/edge-certificates.ts'
 import { reasonOf } from '../support/edge-refusals.ts'
-import { extension, extensions, hex } from '../support/ocsp-pki.ts'
+import { extension, extensions, hex, sequence } from '../support/ocsp-pki.ts'
 import { CN, ORGANIZATION, subjectOf } from '../support/subjects.ts'
 
 const root = certifier('Root of the clients')
@@ -95,6 +95,7 @@ describe('X5-01 real handshakes through a real Envoy', () => {
     expect(await outcome('/accounts', make())).toMatch(/^no connection: /)
   })
   test.each([
+    ['for servers alone', extension('0603551d25', sequence(hex('06082b06010505070301')))],
     ['for another purpose', extensions.ocspSigning],
     ['for any purpose', extensions.anyUsage],
   ])('X5-07 %s: Envoy ends the handshake', async (_, usage) => {
